@@ -66,7 +66,7 @@ struct client {
  *	takes the mmap lock may happen under it.
  * @notifier: inserted while @npages
  * @map: pfns and IOVA
- * @dma: DMA address of each page, valid while its pfn is HMM_PFN_DMA_MAPPED
+ * @dma: DMA address of each page, DMA_MAPPING_ERROR while it has none
  * @start: first address
  * @npages: 0 when nothing is mapped
  * @flags: PEERLAB_MAP_* of the last call
@@ -75,6 +75,7 @@ struct client {
  * @marked: see struct peerlab_client_state
  * @leaked: see struct peerlab_client_state
  * @orphans: see struct peerlab_client_state
+ * @stale: see struct peerlab_client_state
  */
 struct mapping {
 	struct client *client;
@@ -92,12 +93,14 @@ struct mapping {
 	u64 marked;
 	u64 leaked;
 	u64 orphans;
+	u64 stale;
 };
 
 int mapping_map(struct mapping *mapping, struct peerlab_map *req,
 		const struct peerlab_client_page *wanted);
 void mapping_unmap(struct mapping *mapping);
 int mapping_dma(struct mapping *mapping, struct peerlab_dma *req, u8 *data);
+void mapping_count(struct mapping *mapping, struct peerlab_map *req);
 void mapping_describe(struct mapping *mapping,
 		      struct peerlab_client_page *pages);
 unsigned long mapping_valid_pages(struct mapping *mapping);

@@ -129,6 +129,7 @@ static long client_ioctl_state(struct mapping *mapping, void __user *arg)
 		.marked = mapping->marked,
 		.leaked = mapping->leaked,
 		.orphans = mapping->orphans,
+		.stale = mapping->stale,
 	};
 
 	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;

@@ -10,9 +10,13 @@
 #include <linux/slab.h>
 
 #include "client.h"
+#include "fault.h"
+#include "faulting.h"
 
 #define FAULT_TIMEOUT	(20 * HZ)
 #define AWAIT_TIMEOUT	(5 * HZ)
+/* Of a large mapping these many pages are tried, see fault_here(). */
+#define FAULTY_PAGES	24UL
 /* A live-lock of invalidations is an error and not a hang. */
 #define MAX_ROUNDS	1000
 
@@ -35,6 +39,7 @@ static bool take_down(struct mapping *mapping, unsigned long i)
 	    (HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA | HMM_PFN_P2PDMA_BUS))
 		mapping->marked++;
 	mapping->map.pfn_list[i] = 0;
+	mapping->dma[i] = DMA_MAPPING_ERROR;
 	return was;
 }
 
@@ -109,6 +114,8 @@ static int mapping_create(struct mapping *mapping, unsigned long start,
 	mapping->dma = kvcalloc(npages, sizeof(*mapping->dma), GFP_KERNEL);
 	if (!mapping->dma)
 		return -ENOMEM;
+	/* All bits set, which is DMA_MAPPING_ERROR. */
+	memset(mapping->dma, 0xff, npages * sizeof(*mapping->dma));
 	ret = hmm_dma_map_alloc(dev, &mapping->map, npages, PAGE_SIZE);
 	if (ret)
 		goto err_dma;
@@ -133,56 +140,15 @@ err_dma:
 	return ret;
 }
 
-static enum peerlab_page_kind pfn_kind(unsigned long hmm_pfn)
-{
-	if (hmm_pfn & HMM_PFN_ERROR)
-		return PEERLAB_KIND_ERROR;
-	if (!(hmm_pfn & HMM_PFN_VALID))
-		return PEERLAB_KIND_NONE;
-#ifdef PEERLAB_DMA_ALIAS
-	if (hmm_pfn & HMM_PFN_PEER_PAGE)
-		return PEERLAB_KIND_ALIAS;
-	if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
-		return PEERLAB_KIND_PRIVATE;
-#endif
-	if (is_device_private_page(hmm_pfn_to_page(hmm_pfn)))
-		return PEERLAB_KIND_PRIVATE;
-	return PEERLAB_KIND_RAM;
-}
-
-static void count_kinds(struct mapping *mapping, struct peerlab_map *req)
+/* What is marked as mapped is, and nothing else. */
+static void check_marks(struct mapping *mapping)
 {
 	unsigned long i;
 
-	req->ram = 0;
-	req->alias = 0;
-	req->private_pages = 0;
-	req->none = 0;
-	req->read_only = 0;
-	req->sticky = 0;
-	for (i = 0; i < mapping->npages; i++) {
-		unsigned long hmm_pfn = mapping->map.pfn_list[i];
-
-		switch (pfn_kind(hmm_pfn)) {
-		case PEERLAB_KIND_RAM:
-			req->ram++;
-			break;
-		case PEERLAB_KIND_ALIAS:
-			req->alias++;
-			break;
-		case PEERLAB_KIND_PRIVATE:
-			req->private_pages++;
-			break;
-		case PEERLAB_KIND_NONE:
-		case PEERLAB_KIND_ERROR:
-			req->none++;
-			/* No invalidation has come, and it is not there. */
-			mapping->orphans += !!(hmm_pfn & HMM_PFN_DMA_MAPPED);
-			continue;
-		}
-		req->read_only += !(hmm_pfn & HMM_PFN_WRITE);
-		req->sticky += !!(hmm_pfn & HMM_PFN_DMA_MAPPED);
-	}
+	for (i = 0; i < mapping->npages; i++)
+		mapping->stale += !(mapping->map.pfn_list[i] &
+				    HMM_PFN_DMA_MAPPED) !=
+				  (mapping->dma[i] == DMA_MAPPING_ERROR);
 }
 
 static void map_pages(struct mapping *mapping, struct peerlab_map *req)
@@ -199,6 +165,11 @@ static void map_pages(struct mapping *mapping, struct peerlab_map *req)
 	for (i = 0; i < mapping->npages; i++) {
 		if (!(pfns[i] & HMM_PFN_VALID))
 			continue;
+		/* Whoever gives up in the middle leaves what is mapped so far. */
+		if (i < FAULTY_PAGES && fault_here()) {
+			req->map_failed++;
+			break;
+		}
 		mapping->dma[i] = hmm_dma_map_pfn(dev, &mapping->map, i,
 						  &p2pdma_state);
 		if (dma_mapping_error(dev, mapping->dma[i]))
@@ -299,7 +270,7 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 					 req->flags & PEERLAB_MAP_AWAIT_RETRY &&
 					 !req->retries);
 	else
-		ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
+		ret = fault_range(&range, FAULT_TIMEOUT);
 	faulted = ktime_get_ns();
 	req->fault_ns += faulted - begin;
 	if (ret)
@@ -309,11 +280,13 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 		await_invalidation(mapping, range.notifier_seq);
 
 	mutex_lock(&mapping->lock);
-	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq)) {
+	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq) ||
+	    fault_here()) {
 		mutex_unlock(&mapping->lock);
 		return -EAGAIN;
 	}
-	count_kinds(mapping, req);
+	check_marks(mapping);
+	mapping_count(mapping, req);
 	if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
 		begin = ktime_get_ns();
 		map_pages(mapping, req);
@@ -370,64 +343,6 @@ int mapping_map(struct mapping *mapping, struct peerlab_map *req,
 	if (ret)
 		return ret;
 	return req->map_failed ? -EIO : 0;
-}
-
-/**
- * mapping_describe() - tell what the pages of a mapping are now
- * @mapping: the mapping; the caller holds mapping->call
- * @pages: mapping->npages entries
- */
-void mapping_describe(struct mapping *mapping,
-		      struct peerlab_client_page *pages)
-{
-	unsigned long i;
-
-	mutex_lock(&mapping->lock);
-	for (i = 0; i < mapping->npages; i++) {
-		unsigned long hmm_pfn = mapping->map.pfn_list[i];
-		bool mapped = hmm_pfn & HMM_PFN_DMA_MAPPED;
-
-		pages[i] = (struct peerlab_client_page){
-			.dma = mapped ? mapping->dma[i] : ~0ULL,
-			.kind = pfn_kind(hmm_pfn),
-			.map = PEERLAB_MAP_SKIPPED,
-		};
-		if (!(hmm_pfn & HMM_PFN_VALID))
-			continue;
-		pages[i].order = hmm_pfn_to_map_order(hmm_pfn);
-		if (hmm_pfn & HMM_PFN_WRITE)
-			pages[i].flags |= PEERLAB_PAGE_WRITE;
-#ifdef PEERLAB_DMA_ALIAS
-		if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
-			pages[i].flags |= PEERLAB_PAGE_DEVICE_PRIVATE;
-#endif
-		if (hmm_pfn & HMM_PFN_P2PDMA_BUS)
-			pages[i].map = PEERLAB_MAP_BUS_ADDR;
-		else if (hmm_pfn & HMM_PFN_P2PDMA)
-			pages[i].map = PEERLAB_MAP_THRU_HOST_BRIDGE;
-		else if (mapped)
-			pages[i].map = PEERLAB_MAP_NONE;
-		else if (!(mapping->flags & PEERLAB_MAP_SNAPSHOT))
-			pages[i].map = PEERLAB_MAP_FAILED;
-	}
-	mutex_unlock(&mapping->lock);
-}
-
-/**
- * mapping_valid_pages() - how many pages the notifier has left mapped
- * @mapping: the mapping
- *
- * Return: the number of pages with a DMA address.
- */
-unsigned long mapping_valid_pages(struct mapping *mapping)
-{
-	unsigned long valid = 0, i;
-
-	mutex_lock(&mapping->lock);
-	for (i = 0; i < mapping->npages; i++)
-		valid += !!(mapping->map.pfn_list[i] & HMM_PFN_DMA_MAPPED);
-	mutex_unlock(&mapping->lock);
-	return valid;
 }
 
 /* One piece within one page; -ESTALE when the page is not mapped (any more). */

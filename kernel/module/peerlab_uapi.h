@@ -116,6 +116,13 @@ struct peerlab_behaviour {
 #define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* peer_page() is wrong */
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
+#define PEERLAB_BEHAVE_BUSY		0x0010	/* somebody else holds what faults */
+/* Answers of peer_page() that break its contract, one at a time. */
+#define PEERLAB_BEHAVE_LIE_NO_PAGES	0x0100	/* for no page at all */
+#define PEERLAB_BEHAVE_LIE_MORE_PAGES	0x0200	/* for more than was asked */
+#define PEERLAB_BEHAVE_LIE_NO_MEMORY	0x0300	/* a pfn without a struct page */
+#define PEERLAB_BEHAVE_LIE_PRIVATE	0x0400	/* the device private page itself */
+#define PEERLAB_BEHAVE_LIE		0x0f00
 
 /**
  * struct peerlab_inspection - the struct pages of the provider, all of them
@@ -146,7 +153,7 @@ struct peerlab_own_page {
 };
 
 /**
- * struct peerlab_snapshot - hmm_range_fault() without faults, by the owner
+ * struct peerlab_snapshot - hmm_range_fault() by the owner, without faults
  * @address: start
  * @length: bytes
  * @pages: user array of struct peerlab_own_page, one for each page
@@ -164,6 +171,7 @@ struct peerlab_snapshot {
 };
 
 #define PEERLAB_SNAPSHOT_DMA_DEV	0x0001	/* set hmm_range.dma_dev too */
+#define PEERLAB_SNAPSHOT_WRITE		0x0002	/* ask to write, which may fault */
 
 #define PEERLAB_PROVIDER_INFO		_IOR('V', 1, struct peerlab_provider_info)
 #define PEERLAB_PROVIDER_MIGRATE_IN	_IOWR('V', 2, struct peerlab_migrate)
@@ -334,6 +342,8 @@ struct peerlab_dma {
  * @orphans: entries that a walk left marked as mapped and not valid, though no
  *	invalidation had come, since the file was opened: drivers unmap what is
  *	valid
+ * @stale: entries that a walk left with a mark that is not true, since the file
+ *	was opened: of a mapping that is gone, or none of one that is there
  */
 struct peerlab_client_state {
 	__u64 pages;
@@ -343,6 +353,7 @@ struct peerlab_client_state {
 	__u64 marked;
 	__u64 leaked;
 	__u64 orphans;
+	__u64 stale;
 };
 
 /**

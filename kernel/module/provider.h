@@ -72,10 +72,22 @@ extern const struct file_operations provider_fops;
 extern const struct dev_pagemap_ops provider_pgmap_ops;
 extern const struct dev_pagemap_ops provider_pgmap_ops_no_alias;
 
+static inline struct provider *page_provider(struct page *page)
+{
+	return container_of(page_pgmap(page), struct provider, pgmap);
+}
+
+static inline unsigned long page_index(struct provider *prov, struct page *page)
+{
+	return page_to_pfn(page) - prov->private_pfn;
+}
+
 void provider_put(struct provider *prov);
 int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req,
 		     u64 *offsets);
 int provider_evict(struct provider *prov);
+int provider_peer_page(struct page *page, unsigned long *pfn,
+		       unsigned int *nr);
 unsigned long provider_bar_index(struct provider *prov, unsigned long index);
 void provider_inspect(struct provider *prov,
 		      struct peerlab_inspection *inspection);

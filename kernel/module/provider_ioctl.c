@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "faulting.h"
 #include "provider.h"
 
 #define MAX_REQUEST_BYTES	SZ_1G
@@ -116,6 +117,8 @@ static long provider_ioctl_snapshot(struct provider *prov,
 	if (req.flags & PEERLAB_SNAPSHOT_DMA_DEV)
 		return -EOPNOTSUPP;
 #endif
+	if (req.flags & PEERLAB_SNAPSHOT_WRITE)
+		range.default_flags = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
 	npages = req.length >> PAGE_SHIFT;
 	range.start = req.address;
 	range.end = req.address + req.length;
@@ -129,7 +132,7 @@ static long provider_ioctl_snapshot(struct provider *prov,
 	if (ret)
 		goto out;
 	begin = ktime_get_ns();
-	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	ret = fault_range(&range, SNAPSHOT_TIMEOUT);
 	req.ns = ktime_get_ns() - begin;
 	mmu_interval_notifier_remove(&notifier);
 	if (ret)
@@ -169,7 +172,7 @@ static long provider_ioctl_map_own(struct provider *prov, void __user *arg)
 					   PAGE_SIZE, &snapshot_ops);
 	if (ret)
 		return ret;
-	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	ret = fault_range(&range, SNAPSHOT_TIMEOUT);
 	mmu_interval_notifier_remove(&notifier);
 	if (ret)
 		return ret;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Page allocation, migration in both directions, and the alias operation. */
+/* Page allocation, and migration in both directions. */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
-#include <linux/fault-inject.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/io.h>
@@ -10,17 +9,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "fault.h"
 #include "provider.h"
-
-static struct provider *page_provider(struct page *page)
-{
-	return container_of(page_pgmap(page), struct provider, pgmap);
-}
-
-static unsigned long page_index(struct provider *prov, struct page *page)
-{
-	return page_to_pfn(page) - prov->private_pfn;
-}
 
 /**
  * provider_bar_index() - which page of the BAR a device private page is
@@ -41,24 +31,13 @@ static void __iomem *page_bar(struct provider *prov, struct page *page)
 	       provider_bar_index(prov, page_index(prov, page)) * PAGE_SIZE;
 }
 
-/* Pages are given out here as well: these are places that can fail, too. */
-static DECLARE_FAULT_ATTR(provider_fault);
-
-static bool provider_should_fail(void)
-{
-#ifdef CONFIG_FAULT_INJECTION
-	provider_fault.verbose = 0;
-#endif
-	return should_fail(&provider_fault, 1);
-}
-
 static struct page *alloc_device_page(struct provider *prov, unsigned int order)
 {
 	unsigned long nr = 1UL << order;
 	unsigned long index;
 	struct page *page;
 
-	if (provider_should_fail())
+	if (fault_here())
 		return NULL;
 	spin_lock(&prov->lock);
 	index = bitmap_find_next_zero_area(prov->used_map, prov->npages, 0, nr,
@@ -204,7 +183,7 @@ static struct page *alloc_ram_page(struct provider *prov,
 
 	if (behaviour & PEERLAB_BEHAVE_NO_RAM ||
 	    (order && behaviour & PEERLAB_BEHAVE_NO_HUGE_RAM) ||
-	    provider_should_fail())
+	    fault_here())
 		return NULL;
 	if (vma)
 		folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, order, vma,
@@ -271,6 +250,7 @@ static bool fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
  * @in: to the device, else back
  * @flags: PEERLAB_MIGRATE_*
  * @fault_page: NULL, or the page whose fault this is
+ * @busy: somebody else gets a reference to that page when it is unmapped
  * @offsets: NULL, or where the pages went, see struct peerlab_migrate
  * @no_memory: out: there was no system memory for some page
  */
@@ -278,6 +258,7 @@ struct move {
 	bool in;
 	u32 flags;
 	struct page *fault_page;
+	bool busy;
 	u64 *offsets;
 	bool no_memory;
 };
@@ -301,6 +282,7 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 		.flags = move->in ? MIGRATE_VMA_SELECT_SYSTEM :
 				    MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 	};
+	struct folio *busy = NULL;
 	unsigned long moved;
 	int ret = -ENOMEM;
 
@@ -318,9 +300,16 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 	else
 		move->no_memory = !fill_ram_pages(prov, vma, start, src, dst,
 						  npages);
+	/* After the core has counted, before it splits and moves. */
+	if (move->busy) {
+		busy = page_folio(move->fault_page);
+		folio_get(busy);
+	}
 	migrate_vma_pages(&args);
 	moved = count_moved(prov, src, dst, npages, move->offsets);
 	migrate_vma_finalize(&args);
+	if (busy)
+		folio_put(busy);
 	*migrated += moved;
 	atomic64_add(moved, move->in ? &prov->pages_in : &prov->pages_out);
 out:
@@ -372,6 +361,9 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 	return ret;
 }
 
+/* So often a page that is busy is so. */
+#define BUSY_FAULTS	3
+
 static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 {
 	struct provider *prov = page_provider(vmf->page);
@@ -382,9 +374,11 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 		.flags = order ? PEERLAB_MIGRATE_THP : 0,
 		.fault_page = vmf->page,
 	};
-	u64 migrated = 0;
+	u64 migrated = 0, faults;
 
-	atomic64_inc(&prov->cpu_faults);
+	faults = atomic64_inc_return(&prov->cpu_faults);
+	move.busy = READ_ONCE(prov->behaviour.flags) & PEERLAB_BEHAVE_BUSY &&
+		    faults & BUSY_FAULTS;
 	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
 			  &move, &migrated))
 		return VM_FAULT_SIGBUS;
@@ -394,65 +388,6 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 	 */
 	return move.no_memory && !migrated ? VM_FAULT_OOM : 0;
 }
-
-#ifdef PEERLAB_DMA_ALIAS
-/* Is the entry locked by which the page at @address is mapped, large or small? */
-static bool entry_locked(struct mm_struct *mm, unsigned long address)
-{
-	p4d_t *p4d = p4d_offset(pgd_offset(mm, address), address);
-	pud_t *pud;
-	pmd_t *pmd;
-
-	if (p4d_none(*p4d) || pud_none(*(pud = pud_offset(p4d, address))))
-		return false;
-	pmd = pmd_offset(pud, address);
-	/* A device private huge page is an entry that is not present. */
-	if (!pmd_present(*pmd))
-		return spin_is_locked(pmd_lockptr(mm, pmd));
-	return spin_is_locked(pte_lockptr(mm, pmd));
-}
-
-/* The entry holds the page only while it is locked. */
-static void watch_the_lock(struct provider *prov)
-{
-	u64 watch = READ_ONCE(prov->behaviour.watch);
-
-	if (!watch || !current->mm)
-		return;
-	if (entry_locked(current->mm, watch))
-		atomic64_inc(&prov->alias_watched);
-	else
-		atomic64_inc(&prov->alias_unlocked);
-}
-
-static int provider_peer_page(struct page *page, unsigned long *pfn,
-			      unsigned int *nr)
-{
-	struct provider *prov = page_provider(page);
-	const struct peerlab_behaviour *behaviour = &prov->behaviour;
-	u32 refuse_errno = READ_ONCE(behaviour->refuse_errno);
-	u32 run_pages = READ_ONCE(behaviour->run_pages);
-	u64 first = READ_ONCE(behaviour->refuse_first);
-	u64 count = READ_ONCE(behaviour->refuse_count);
-	unsigned long index = provider_bar_index(prov, page_index(prov, page));
-
-	watch_the_lock(prov);
-	if (READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_MIGHT_SLEEP)
-		might_sleep();
-	if (refuse_errno && (!count || index - first < count)) {
-		atomic64_inc(&prov->alias_refused);
-		return -(int)refuse_errno;
-	}
-	atomic64_inc(&prov->alias_calls);
-	if (run_pages)
-		*nr = min_t(u32, *nr, run_pages - (index & (run_pages - 1)));
-	if (refuse_errno && index < first)
-		*nr = min_t(u64, *nr, first - index);
-	*nr = min_t(u64, *nr, prov->npages - index);
-	*pfn = prov->bar_pfn + index;
-	return 0;
-}
-#endif
 
 const struct dev_pagemap_ops provider_pgmap_ops = {
 	.folio_free = provider_folio_free,

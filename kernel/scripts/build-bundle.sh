@@ -5,8 +5,10 @@
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
 #                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
 #                        [--tree DIR] [--fragment FILE] [--kselftest TARGET]...
+#                        [--mutants COUNT]
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
 #                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
+#                        [--mutants COUNT]
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
@@ -18,6 +20,9 @@
 # --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
 # the bundle has it as an archive.  One that does not build is left out.
+# --mutants COUNT: the kernel carries mutants of the lines that the series adds
+# (mutants/generate.pl); mutants.json in the bundle names COUNT of them to try, and
+# those that the compiler refuses or that are not built.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
 # NAME's own are taken for NAME's alone.
 #
@@ -44,15 +49,17 @@ kernel_dir=$(dirname "$here")
 . "$here/report.sh"
 # shellcheck source=suites.sh
 . "$here/suites.sh"
+# shellcheck source=symbols.sh
+. "$here/symbols.sh"
 
 usage() {
-	sed -n '3,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' series=() kselftests=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' mutants='' series=() kselftests=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -66,6 +73,7 @@ while [ $# -gt 0 ]; do
 	--tree) given_tree=${2-}; shift 2 || usage ;;
 	--fragment) fragment=${2-}; shift 2 || usage ;;
 	--kselftest) kselftests+=("${2-}"); shift 2 || usage ;;
+	--mutants) mutants=${2-}; shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
@@ -85,6 +93,7 @@ done
 for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	[[ $target =~ ^[a-zA-Z0-9_-]{1,40}(/[a-zA-Z0-9_-]{1,40}){0,3}$ ]] || usage "--kselftest $target: no folder of tools/testing/selftests"
 done
+[ -z "$mutants" ] || [[ $mutants =~ ^[1-9][0-9]{0,3}$ ]] || usage "--mutants $mutants: expected a number from 1 to 9999"
 [ ${#kselftests[@]} -eq 0 ] || mapfile -t kselftests < <(printf '%s\n' "${kselftests[@]}" | sort -u)
 
 for pair in gcc:gcc make:make ld:binutils perl:perl git:git sha256sum:coreutils flock:util-linux; do
@@ -193,7 +202,12 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
 	fragments+=("$work/inputs/config/submitted/fragment.config")
 fi
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,lost-settings,compile-progress}.pl "$work/inputs/scripts/"
+cp "$here"/{build-bundle,report,tree,suites,symbols,count-lines}.sh \
+	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
+if [ -n "$mutants" ]; then
+	mkdir "$work/inputs/mutants"
+	cp "$here"/mutants/*.p[lm] "$here"/mutants/peerlab_mutant.[ch] "$here/mutants/schemata.sh" "$work/inputs/mutants/"
+fi
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{
@@ -207,6 +221,7 @@ key=$(
 		echo "selftests $(hash_tree "$work/inputs/selftests")"
 		echo "scripts $(hash_tree "$work/inputs/scripts")"
 		[ -z "$domain" ] || echo "domain $domain"
+		[ -z "$mutants" ] || echo "mutants $mutants $(hash_tree "$work/inputs/mutants")"
 		[ ${#kselftests[@]} -eq 0 ] || printf 'kselftest %s\n' "${kselftests[@]}"
 	} | sha256sum | cut -d' ' -f1
 )
@@ -250,7 +265,7 @@ if finished "$out"; then
 fi
 need_space "$cache/kernel" 1500
 need_space "$(dirname "$out")" 100
-for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils cpio:cpio; do
+for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils objcopy:binutils cpio:cpio; do
 	PATH=$PATH:/usr/sbin:/sbin need "${pair%%:*}" "${pair#*:}"
 done
 [ -f /usr/include/infiniband/verbs.h ] ||
@@ -261,8 +276,20 @@ done
 
 # shellcheck source=tree.sh
 . "$here/tree.sh"
+# shellcheck source=count-lines.sh
+. "$here/count-lines.sh"
 release_suffix=-peerlab-${key:0:8}
 apply_series "$work/index"
+counts=''
+! counts_lines ${whole:+"$whole"} "${fragments[@]}" || counts=1
+[ -z "$counts" ] || count_series
+if [ -n "$mutants" ]; then
+	[ -z "$counts" ] || usage "--mutants: a kernel that counts lines carries no mutants, as their lines are not those of the series"
+	# shellcheck source=mutants/schemata.sh
+	. "$here/mutants/schemata.sh"
+	progress 6 "making mutants of the series"
+	make_mutants
+fi
 take_tree
 remove_leftovers
 fill_tree
@@ -332,6 +359,11 @@ while IFS=$'\t' read -r from setting why; do
 done < <("$here/lost-settings.pl" "$tree" "${fragments[@]}")
 [ -z "$lost" ] || fail_compile "${lost:0:1200}" "$([ "$lost_from" = config/fragment.config ] && echo fragment || echo "$lost_from")"
 
+# Debug information names the files of the tree as it would anywhere else.
+if grep -q '^CONFIG_DEBUG_INFO=y' "$tree/.config"; then
+	make_args+=("KCFLAGS=-fdebug-prefix-map=$tree=." "KAFLAGS=-fdebug-prefix-map=$tree=.")
+fi
+
 # An unchanged configuration keeps its timestamp, or make would check every option again.
 ! cmp -s "$work/config.before" "$tree/.config" || cp -p "$work/config.before" "$tree/.config"
 
@@ -349,17 +381,33 @@ fi
 cat "$log" >&2
 progress 10 "compiling about $expected files"
 mkfifo "$work/pipe"
-tee -a "$log" <"$work/pipe" | "$here/compile-progress.pl" 10 88 "$expected" "$work/objects" &
-reader=$!
-# In the background, because a shell hears signals only between commands.
-nice make "${make_args[@]}" -j"$(nproc)" vmlinux modules >"$work/pipe" 2>&1 &
-maker=$!
-status=0
-wait "$maker" || status=$?
-maker=''
-wait "$reader"
-[ "$status" -eq 0 ] || explain_failure
-[ "$(cat "$work/objects")" -eq 0 ] || cat "$work/objects" >"$count_file"
+# compile ARGUMENT... -- kernel and modules; their log alone is in $work/round.log, too.
+compile() {
+	tee -a "$log" <"$work/pipe" | tee "$work/round.log" | "$here/compile-progress.pl" 10 88 "$expected" "$work/objects" &
+	reader=$!
+	# In the background, because a shell hears signals only between commands.
+	nice make "${make_args[@]}" -j"$(nproc)" "$@" vmlinux modules >"$work/pipe" 2>&1 &
+	maker=$!
+	local status=0
+	wait "$maker" || status=$?
+	maker=''
+	wait "$reader"
+	return $status
+}
+if [ -z "$mutants" ]; then
+	compile || explain_failure
+else
+	# Also what is built is looked at: some mutants only make the compiler warn.
+	while :; do
+		status=0
+		compile -k || status=$?
+		drop_mutants "$work/round.log" || { [ "$status" -eq 0 ] || explain_failure; break; }
+		# make has ended by itself: what it compiled is whole.
+		tree_is_clean
+		fill_tree
+	done
+fi
+[ "$(cat "$work/objects")" -eq 0 ] || [ -n "$mutants" ] || cat "$work/objects" >"$count_file"
 progress 88 "packing the kernel"
 # Without a run of the preprocessor ccache does not notice a change of what .incbin
 # includes, and would return an older kernel that was compressed to the same length.
@@ -400,12 +448,22 @@ for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	fi
 done
 
+# -- where functions are ------------------------------------------------------------
+
+progress 97 "listing where functions are"
+list_sources "$tree" | gzip -n -9 >"$staging/sources.gz" 2>>"$log" || explain_failure
+if grep -q '^CONFIG_DEBUG_INFO=y' "$tree/.config"; then
+	keep_debug_info "$tree" "$staging/debug" 2>>"$log" || explain_failure
+fi
+
 # -- manifest -----------------------------------------------------------------------
 
-progress 97 "writing the manifest"
+progress 98 "writing the manifest"
 cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
 cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
+[ -z "$mutants" ] || keep_mutants "$tree" "$staging" "$mutants" || fail_infrastructure "cannot write the list of mutants" "free disk space"
+[ -z "$counts" ] || keep_notes "$tree" "$staging" || fail_infrastructure "cannot keep what the compiler noted" "free disk space"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
 features='[]'
 ! grep -q 'peer_page)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'

@@ -1,9 +1,13 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
-# For coverage.sh: from what gcov counted, which added lines of a series ran.
+# Which added lines of a series ran, by what gcov counted: for build-bundle.sh and
+# coverage.sh.
 #
-# usage: coverage-lines.pl profile BEFORE AFTER >PATCH
-#            a patch on top of the series that has its files counted
+# usage: coverage-lines.pl profile BEFORE AFTER >NAMES
+#            adds to the Makefiles below AFTER that the series' files are counted,
+#            and prints which Makefiles those are
+#        coverage-lines.pl diff BEFORE AFTER >DIFF
+#            what the series makes of each of its C files, all patches in one
 #        coverage-lines.pl unpack LOG FOLDER
 #            the counters that a machine printed, as FOLDER/N.gcda and .name
 #        coverage-lines.pl report BEFORE AFTER COUNTS...
@@ -12,12 +16,12 @@ use strict;
 use warnings;
 use File::Basename qw(basename dirname);
 use File::Find;
-use File::Temp;
+use File::Path qw(make_path);
 use JSON::PP;
 use MIME::Base64;
 
 my ($command, @arguments) = @ARGV;
-my %commands = (profile => \&profile, unpack => \&unpack_log, report => \&report);
+my %commands = (profile => \&profile, diff => \&series_diff, unpack => \&unpack_log, report => \&report);
 ($commands{ $command // '' } // sub { die "usage: coverage-lines.pl profile|unpack|report ...\n" })->(@arguments);
 
 sub content {
@@ -31,7 +35,7 @@ sub content {
 sub c_files {
 	my ($after) = @_;
 	my @names;
-	find({ no_chdir => 1, wanted => sub { push @names, substr $_, 1 + length $after if -f && /\.[ch]$/ } }, $after);
+	find({ no_chdir => 1, wanted => sub { push @names, substr $_, 1 + length $after if -f && !-l && /\.[ch]$/ } }, $after);
 	return grep { !m{^(?:tools|samples|Documentation)/} } sort @names;
 }
 
@@ -41,25 +45,31 @@ sub profile {
 	for (grep { /\.c$/ } c_files($after)) {
 		$lines{ dirname($_) } .= 'GCOV_PROFILE_' . (basename($_) =~ s/\.c$//r) . ".o := y\n";
 	}
-	print "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n" .
-		"From: Peerlab <peerlab\@example.org>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n" .
-		"Subject: [PATCH] COVERAGE: count the lines of the files above\n\nWritten by coverage-lines.pl.\n---\n";
 	for my $folder (sort keys %lines) {
 		my $name = "$folder/Makefile";
 		my $old = content("$after/$name") // content("$before/$name") // next;
-		my ($a, $b) = (File::Temp->new, File::Temp->new);
-		print $a $old;
-		print $b $old, $lines{$folder};
-		close $_ for $a, $b;
-		open my $diff, '-|', 'diff', '-u', '--label', "a/$name", '--label', "b/$name", $a->filename, $b->filename or die "diff: $!";
+		make_path("$after/$folder");
+		# A file of its own: it may be a link into the pristine tree.
+		unlink "$after/$name";
+		open my $file, '>:raw', "$after/$name" or die "$after/$name: $!\n";
+		print $file $old, $old =~ /\n\z/ || $old eq '' ? '' : "\n", $lines{$folder};
+		close $file or die "$after/$name: $!\n";
+		print "$name\n";
+	}
+}
+
+sub series_diff {
+	my ($before, $after) = @_;
+	for my $name (c_files($after)) {
+		my ($old, $label) = -f "$before/$name" ? ("$before/$name", "a/$name") : ('/dev/null', '/dev/null');
+		open my $diff, '-|', 'diff', '-a', '-u', '-p', '--label', $label, '--label', "b/$name", $old, "$after/$name" or die "diff: $!";
 		print <$diff>;
 	}
-	print "-- \n2.39\n\n";
 }
 
 sub unpack_log {
 	my ($log, $folder) = @_;
-	my ($number, $name, $text) = (0, undef, '');
+	my ($number, $name, $text, %number) = (0, undef, '');
 	open my $file, '<', $log or die "$log: $!\n";
 	while (<$file>) {
 		tr/\r\0//d;
@@ -68,8 +78,9 @@ sub unpack_log {
 			my $data = decode_base64($text);
 			# A line that was lost would be counted as one that did not run.
 			die "$name: " . length($data) . " bytes instead of $1\n" if length $data != $1;
-			$number++;
-			for (["$folder/$number.gcda", $data], ["$folder/$number.name", "$name\n"]) {
+			# A machine counts up: what it says last is all.
+			my $index = $number{$name} //= ++$number;
+			for (["$folder/$index.gcda", $data], ["$folder/$index.name", "$name\n"]) {
 				open my $out, '>:raw', $_->[0] or die "$_->[0]: $!\n";
 				print $out $_->[1];
 				close $out or die "$_->[0]: $!\n";

@@ -6,18 +6,20 @@
 # the lines that did not run.
 #
 # usage: coverage.sh --cache DIR [--series bundled|PATH]... [--rigs NAME,...]
-#                    [--suites NAME,...] [--config NAME] [--seconds N]
-#                    [--report FILE] [--fresh]
+#                    [--suites NAME,...] [--config NAME] [--fragment FILE]
+#                    [--seconds N] [--report FILE] [--fresh] [--build-only]
 #
 #   --series   a folder of patches or an mbox, in order (default bundled)
 #   --rigs     machines, see mutants-rigs.sh (default switch)
-#   --suites   programs to run on each (default p2p_functional,hmm_tests,
-#              p2p_rdma,p2p_faults)
-#   --config   of the kernel (default coverage; debug counts as well, and checks)
+#   --suites   programs to run on each, with their options (default
+#              "p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults")
+#   --config   of the kernel (default coverage; with debug it checks as well)
+#   --fragment settings on top, such as config/memory-only.fragment
 #   --seconds  the longest a machine may run (1800)
 #   --report   write the Markdown into FILE
 #   --fresh    forget what was counted before; otherwise it is added up for as long
 #              as the kernel is the same
+#   --build-only  start no machine
 #
 # stdout: the Markdown.  Exit status 0, or that of what failed.
 set -euo pipefail
@@ -31,14 +33,15 @@ kernel_dir=$(dirname "$scripts")
 
 usage() {
 	[ $# -eq 0 ] || echo "coverage: $1" >&2
-	sed -n '8,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '8,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
-cache='' rigs=switch suites=p2p_functional,hmm_tests,p2p_rdma,p2p_faults config=coverage seconds=1800 report='' fresh='' series=()
+cache='' rigs=switch suites='p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults' config=coverage seconds=1800 report='' fragment='' fresh='' build_only='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fresh) fresh=1; shift; continue ;;
-	--cache | --series | --rigs | --suites | --config | --seconds | --report) ;;
+	--build-only) build_only=1; shift; continue ;;
+	--cache | --series | --rigs | --suites | --config | --fragment | --seconds | --report) ;;
 	*) usage "unknown argument $1" ;;
 	esac
 	[ $# -gt 1 ] || usage "$1: the value is missing"
@@ -51,6 +54,7 @@ done
 [ -n "$cache" ] || usage "--cache is missing"
 for rig in ${rigs//,/ }; do rig_of "$rig" >/dev/null || usage "there is no rig $rig"; done
 [ ${#series[@]} -gt 0 ] || series=(bundled)
+[ -z "$fragment" ] || [ -f "$fragment" ] || usage "--fragment $fragment: no such file"
 [ -z "$report" ] || report=$(realpath -m -- "$report")
 need gcov gcc
 
@@ -58,13 +62,12 @@ need gcov gcc
 . "$scripts/series-files.sh"
 open_workplace coverage
 stage_series "$base" "${series[@]}"
-"$scripts/coverage-lines.pl" profile "$base/tree" "$work/after" >"$work/profile.patch"
 
 # -- the kernel, and the notes of its compiler ----------------------------------------
 
-build=(--cache "$cache" --config "$config" --base "$base")
+printf 'CONFIG_GCOV_KERNEL=y\nCONFIG_GCOV_PROFILE_ALL=n\n' | cat - ${fragment:+"$fragment"} >"$work/fragment"
+build=(--cache "$cache" --config "$config" --fragment "$work/fragment" --base "$base")
 for one in "${series[@]}"; do build+=(--series "$one"); done
-build+=(--series "$work/profile.patch")
 key=$("$scripts/build-bundle.sh" "${build[@]}" --key)
 key=${key##*$'\n'}
 folder=$cache/kernel/coverage/$key
@@ -73,18 +76,14 @@ mkdir -p "$folder/counts"
 if [ ! -f "$folder/notes/.complete" ]; then
 	"$scripts/build-bundle.sh" "${build[@]}" --out "$folder/bundle" 2>"$folder/build.log" >"$folder/build.out" ||
 		{ status=$?; grep '^@error' "$folder/build.out"; exit $status; }
+	[ -f "$folder/bundle/gcov-notes.tar" ] || usage "--config $config: its kernels do not count lines"
 	rm -rf "$folder/notes"
-	# The tree that was just built says so in its name of the release.
-	for tree in "$cache/kernel/tree-$config"-*; do
-		grep -qx -- ".*-peerlab-${key:0:8}" "$tree/include/config/kernel.release" 2>/dev/null || continue
-		while read -r name; do
-			mkdir -p "$folder/notes/$(dirname "$name")"
-			cp "$tree/$name" "$folder/notes/$name"
-		done < <(cd "$tree" && find . -name '*.gcno' -printf '%P\n')
-	done
-	[ -d "$folder/notes" ] || fail_infrastructure "the compiler left no notes for gcov" "see $folder/build.log"
+	mkdir "$folder/notes"
+	tar -C "$folder/notes" -xf "$folder/bundle/gcov-notes.tar"
 	touch "$folder/notes/.complete"
 fi
+
+[ -z "$build_only" ] || exit 0
 
 # -- machines ----------------------------------------------------------------------------
 
@@ -101,12 +100,17 @@ cat >"$work/bundle/suites/counters" <<-'GUEST'
 GUEST
 chmod +x "$work/bundle/suites/counters"
 commands=()
-for suite in ${suites//,/ }; do commands+=(-- "$suite"); done
+IFS=, read -r -a programs <<<"$suites"
+for suite in "${programs[@]}"; do
+	read -r -a words <<<"$suite"
+	# A machine that comes to no end has said what it had counted before.
+	commands+=(-- "${words[@]}" -- counters)
+done
 for rig in ${rigs//,/ }; do
 	read -r _ arguments < <(rig_of "$rig")
 	read -r -a arguments <<<"$arguments"
 	echo "coverage: ${suites//,/, } on rig $rig" >&2
-	"$scripts/boot-vm.sh" --bundle "$work/bundle" "${arguments[@]}" --timeout "$seconds" "${commands[@]}" -- counters \
+	"$scripts/boot-vm.sh" --bundle "$work/bundle" "${arguments[@]}" --timeout "$seconds" "${commands[@]}" \
 		>"$folder/$rig.log" 2>&1 &
 	machine=$!
 	# A test that fails is for others to report.
@@ -115,7 +119,7 @@ for rig in ${rigs//,/ }; do
 	rm -rf "$work/gcda"
 	mkdir "$work/gcda"
 	"$scripts/coverage-lines.pl" unpack "$folder/$rig.log" "$work/gcda" >/dev/null ||
-		fail_infrastructure "rig $rig did not come to its end" "see $folder/$rig.log"
+		fail_infrastructure "rig $rig did not come to the end of its first suite" "see $folder/$rig.log"
 	for file in "$work"/gcda/*.gcda; do
 		name=$(sed 's/\.gcda$//; s/.*\/tree-'"$config"'-[0-9]*\///' "${file%.gcda}.name")
 		[ -f "$folder/notes/$name.gcno" ] || continue

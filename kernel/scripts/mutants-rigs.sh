@@ -28,7 +28,7 @@ suites_of() {
 	# What makes the kernel complain if it is right.
 	provoke)
 		echo "-- p2p_functional --list" \
-			"-- marked p2p_functional --provoke --only F05.own_page_is_no_address" ;;
+			"-- marked p2p_functional --provoke --only F05.own_page_is_no_address,F10.lies_are_not_believed" ;;
 	rdma) echo "-- p2p_rdma --list -- marked p2p_rdma" ;;
 	*) echo "-- p2p_functional --list -- marked p2p_functional --oracle=stdio" ;;
 	esac

@@ -5,28 +5,8 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0 failed=0
-# result NAME STATUS [DETAIL]
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		failed=1
-		[ -z "${3-}" ] || printf '%s\n' "$3" | sed 's/^/# /'
-		echo "not ok $number $1"
-	fi
-}
-# contains NAME TEXT WORD...
-contains() {
-	local name=$1 text=$2 word
-	shift 2
-	for word in "$@"; do
-		[[ $text == *"$word"* ]] || { result "$name" 1 "'$word' is not in: $text"; return; }
-	done
-	result "$name" 0
-}
-echo 'KTAP version 1'
+# shellcheck source=ktap.sh
+. "$here/ktap.sh"
 
 # -- two trees: the other has moved one file, changed what a patch touches in the
 # second, and lacks the third
@@ -85,5 +65,4 @@ result another_folder_is_left_alone $(($? != 2)) "$text"
 text=$("$here/fetch-base.sh" --cache "$work/cache" --base 1.0 2>&1)
 result an_unknown_base $(($? != 2)) "$text"
 contains an_unknown_base_is_named "$text" '--base 1.0: base.json knows 7.2'
-echo "1..$number"
-exit $failed
+ktap_end

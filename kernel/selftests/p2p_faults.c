@@ -184,7 +184,6 @@ static void prepare_injection(void)
 	write_setting("fail_page_alloc/ignore-gfp-highmem", "N");
 	write_setting("fail_page_alloc/min-order", "0");
 	write_setting("fail_page_alloc/verbose", "0");
-	write_setting("fail_function/verbose", "0");
 }
 
 /* Do it with the nth allocation failing; false if there is no nth. */

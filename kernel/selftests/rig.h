@@ -68,6 +68,8 @@ void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets);
 uint64_t migrate_out(void *address, size_t length, bool huge);
 /* Time of the last migration. */
 uint64_t last_migration_ns(void);
+/* What all providers have done so far; they may all be in one range. */
+void provider_totals(uint64_t *alias_calls, uint64_t *pages_out);
 struct peerlab_provider_counters provider_counters(void);
 void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
 /* Refuse the aliases of @count device pages from @bar_offset on. */
@@ -87,7 +89,7 @@ uint64_t provider_snapshot_flags(void *address, size_t length,
 				 struct peerlab_own_page *pages);
 struct peerlab_inspection provider_inspect(void);
 /* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS; how many moved. */
-uint64_t migrate_in_slowly(void *address, size_t length);
+uint64_t migrate_in_slowly(void *address, size_t length, bool huge);
 int provider_make_exclusive(void *address);
 /* Map the device page at @address as if its pfn were an address; 0 or -errno. */
 int provider_map_own(void *address);

@@ -21,6 +21,7 @@ void f04_refused_window(void);
 void f05_own_pages(void);
 void f05_own_pages_with_dma_dev(void);
 void f05_own_page_is_no_address(void);
+void f05_own_read_only(void);
 void f06_other_owner_without_operation(void);
 void f07_snapshot(void);
 void f07_snapshot_without_dma_dev(void);
@@ -30,13 +31,17 @@ void f09_type_flags_follow(void);
 void f09_sticky_flags(void);
 void f09_sticky_flags_ram(void);
 void f10_called_with_the_lock(void);
+void f10_lies_are_not_believed(void);
 void f10_sleeping_provider_is_caught(void);
 void f11_order_of_every_kind(void);
 void f12_refused_while_mapped(void);
 void f12_refused_while_mapped_pmd(void);
+void f12_walk_without_dma_dev(void);
 void f12_refused_to_another(void);
 void f12_invalidated_among_requests(void);
 void f13_walk_while_pages_move(void);
+void f14_marks_while_pages_move(void);
+void f14_marks_while_thrown_away(void);
 
 /* Permissions */
 void f20_read_only_alias(void);
@@ -69,6 +74,7 @@ void f37_overtaken_by_migration(void);
 void f37_overtaken_by_munmap(void);
 void f38_exclusive_entry(void);
 void f38_migration_entry(void);
+void f38_migration_entry_pmd(void);
 
 /* Ranges */
 void f40_mixed_range(void);
@@ -77,6 +83,7 @@ void f40_own_and_foreign(void);
 void f40_absent_between(void);
 void f40_hole(void);
 void f40_p2p_page_in_vma(void);
+void f40_hugetlb(void);
 void f41_single_page(void);
 void f41_odd_sizes(void);
 void f41_crossing_pmd(void);
@@ -107,6 +114,7 @@ void f53_pmd_partial_mprotect(void);
 void f54_split_continuity(void);
 void f55_no_huge_page_to_move_to(void);
 void f55_no_huge_page_in_a_fault(void);
+void f55_busy_in_a_fault(void);
 void f55_no_memory_on_the_way_back(void);
 
 /* DMA */

@@ -119,6 +119,38 @@ void f12_refused_while_mapped_pmd(void)
 			    HUGE_ORDER);
 }
 
+/*
+ * What is mapped is looked at before who asks: a walk that names no device leaves
+ * the entry of a peer page that is mapped as it is.
+ */
+static void walk_without_dma_dev(uint8_t *p, size_t length, uint64_t seed,
+				 unsigned int order)
+{
+	unsigned long n = length / PAGE;
+	struct peerlab_map map;
+	int ret;
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!path_reachable())
+		SKIP("the client cannot reach the provider on this machine");
+	ret = client_map(client_fd, p, length, PEERLAB_MAP_SNAPSHOT, &map, pages);
+	REQUIRE(!ret, "snapshot without a device: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a snapshot without a device");
+	ret = client_map(client_fd, p, length, 0, &map, pages);
+	REQUIRE(!ret, "map without a device: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a fault without a device");
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+}
+
+void f12_walk_without_dma_dev(void)
+{
+	walk_without_dma_dev(device_memory(LENGTH, 206, NULL), LENGTH, 206, 0);
+	walk_without_dma_dev(huge_device_memory(207, NULL), HUGE, 207,
+			     HUGE_ORDER);
+}
+
 /* Who comes later is refused and gets RAM; who has it mapped is told. */
 void f12_refused_to_another(void)
 {
@@ -194,6 +226,7 @@ void f12_invalidated_among_requests(void)
 struct mover {
 	uint8_t *memory;
 	atomic_bool stop;
+	atomic_ulong walks;	/* that have come to their end */
 	unsigned long rounds;
 	pthread_t thread;
 };
@@ -222,13 +255,7 @@ static void *move_about(void *arg)
 	return NULL;
 }
 
-/*
- * Walks that race with all of it: every answer is one of a page that is held.
- *
- * They look and do not map: hmm_range_fault() writes entries without the lock of
- * the client, and brings back the mark of a mapping that the notifier has just
- * cleared.  That was so before the series, and is not what this is about.
- */
+/* Walks that race with all of it: every answer is one of a page that is held. */
 void f13_walk_while_pages_move(void)
 {
 	time_t end = time(NULL) + limit_here(RACE_S);
@@ -261,4 +288,71 @@ void f13_walk_while_pages_move(void)
 	REQUIRE(!ret, "map: %s", strerror(-ret));
 	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 205);
 	client_unmap(client_fd);
+}
+
+/*
+ * As above, and what is found is mapped: the walk writes entries without the lock
+ * under which the notifier clears the mark of a mapping, and must not bring it
+ * back.
+ */
+static void map_meanwhile(void *(*move)(void *), size_t length)
+{
+	time_t end = time(NULL) + limit_here(RACE_S);
+	struct mover mover = { .memory = memory_alloc(length, length >= HUGE) };
+	struct peerlab_client_state state;
+	int ret;
+
+	REQUIRE(!pthread_create(&mover.thread, NULL, move, &mover),
+		"pthread_create");
+	while (time(NULL) < end) {
+		ret = client_map(client_fd, mover.memory, length, MAP_READ,
+				 NULL, NULL);
+		REQUIRE(!ret, "walk %lu: %s", atomic_load(&mover.walks),
+			strerror(-ret));
+		atomic_fetch_add(&mover.walks, 1);
+	}
+	atomic_store(&mover.stop, true);
+	pthread_join(mover.thread, NULL);
+	state = client_state(client_fd);
+	ktap_note("%lu walks, %lu rounds of the mover, %llu invalidations",
+		  atomic_load(&mover.walks), mover.rounds, state.invalidations);
+	EXPECT(mover.rounds, "nothing has moved");
+	EXPECT(state.invalidations, "nothing was invalidated");
+	/* Which looks at the marks. */
+	client_unmap(client_fd);
+}
+
+void f14_marks_while_pages_move(void)
+{
+	map_meanwhile(move_about, 2 * HUGE);
+}
+
+#define THROWN	(64 * PAGE)
+
+/*
+ * The window is a few instructions.  So all of it goes as soon as all of it is
+ * mapped, which is while the next walk looks at it, each time a bit later.
+ */
+static void *throw_away(void *arg)
+{
+	struct mover *mover = arg;
+	unsigned long seen = 0;
+	volatile unsigned int later;
+
+	while (!atomic_load(&mover->stop)) {
+		if (atomic_load(&mover->walks) == seen)
+			continue;
+		seen = atomic_load(&mover->walks);
+		for (later = 0; later < mover->rounds % 512 * 16; later++)
+			;
+		REQUIRE(!madvise(mover->memory, THROWN, MADV_DONTNEED),
+			"madvise: %m");
+		mover->rounds++;
+	}
+	return NULL;
+}
+
+void f14_marks_while_thrown_away(void)
+{
+	map_meanwhile(throw_away, THROWN);
 }

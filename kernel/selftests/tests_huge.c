@@ -375,6 +375,42 @@ void f55_no_huge_page_in_a_fault(void)
 	pattern_expect(p, 0, HUGE, 156, "CPU");
 }
 
+/* Touched by the CPU while somebody holds it: it comes as soon as nobody does. */
+static void touch_busy(uint8_t *p, size_t length, uint64_t seed)
+{
+	struct peerlab_provider_counters before = provider_counters(), after;
+	struct peerlab_inspection inspection;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM | PEERLAB_BEHAVE_BUSY);
+	pattern_expect(p, 0, length, seed, "CPU");
+	after = provider_counters();
+	provider_behave(0, 0);
+	EXPECT(after.cpu_faults - before.cpu_faults >
+	       (after.pages_out - before.pages_out) / HUGE_PAGES,
+	       "no fault has found a page busy");
+	EXPECT(after.pages_out - before.pages_out == length / PAGE,
+	       "%llu of %lu pages came back",
+	       after.pages_out - before.pages_out, length / PAGE);
+	inspection = provider_inspect();
+	EXPECT(!inspection.private_referenced,
+	       "%llu pages of the provider are still referenced",
+	       inspection.private_referenced);
+	munmap(p, length);
+	EXPECT(provider_counters().used == before.used - length / PAGE,
+	       "%llu device pages in use, %llu before",
+	       provider_counters().used, before.used);
+}
+
+/*
+ * A split that fails in a fault leaves the reference of the fault where it was:
+ * one too few, and the page is freed while it is mapped.
+ */
+void f55_busy_in_a_fault(void)
+{
+	touch_busy(huge_device_memory(159, NULL), HUGE, 159);
+	touch_busy(device_memory(4 * PAGE, 160, NULL), 4 * PAGE, 160);
+}
+
 /* No page at all: an error, and all of it is there when there is memory again. */
 static void no_way_back(uint8_t *p, size_t length, uint64_t seed)
 {

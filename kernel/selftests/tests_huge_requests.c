@@ -212,3 +212,32 @@ void f51_pmd_misaligned_alias(void)
 	client_unmap(client_fd);
 	pattern_expect(p, 0, HUGE, 151, "CPU");
 }
+
+/* Its own pages, which somebody shares: the owner asks to write, and gets names. */
+static void ask_to_write_own(uint8_t *p, size_t length, uint64_t seed)
+{
+	static struct peerlab_own_page own[HUGE_PAGES];
+	struct peerlab_provider_counters before, after;
+	struct child child = fork_child(NULL, NULL);
+	size_t i;
+
+	before = provider_counters();
+	provider_snapshot_flags(p, length, PEERLAB_SNAPSHOT_WRITE, own);
+	after = provider_counters();
+	EXPECT(after.pages_out == before.pages_out,
+	       "%llu pages came back to their owner's walk",
+	       after.pages_out - before.pages_out);
+	for (i = 0; i < length / PAGE; i++)
+		REQUIRE(own[i].offset == offsets[i] &&
+			!(own[i].flags & PEERLAB_PAGE_WRITE),
+			"page %zu reported at 0x%llx with flags 0x%x, it is at 0x%lx and read-only",
+			i, own[i].offset, own[i].flags, offsets[i]);
+	release_child(&child);
+	pattern_expect(p, 0, length, seed, "CPU");
+}
+
+void f05_own_read_only(void)
+{
+	ask_to_write_own(device_memory(4 * PAGE, 23, offsets), 4 * PAGE, 23);
+	ask_to_write_own(huge_device_memory(24, offsets), HUGE, 24);
+}

@@ -172,6 +172,42 @@ void f06_other_owner_without_operation(void)
 	pattern_expect(p, 0, LENGTH, 16, "CPU");
 }
 
+/* What breaks the contract is as good as a refusal, and the kernel says so, once. */
+static void ask_a_liar(uint8_t *p, size_t length, uint64_t seed, unsigned int lie)
+{
+	struct peerlab_map map;
+	int ret;
+
+	hygiene_expect_splat(true);
+	provider_behave_flags(lie);
+	ret = client_map(client_fd, p, length, MAP_READ, &map, NULL);
+	provider_behave(0, 0);
+	hygiene_expect_splat(false);
+	REQUIRE(!ret, "map, lie 0x%x: %s", lie, strerror(-ret));
+	EXPECT(map.alias == 0 && map.ram == length / PAGE,
+	       "lie 0x%x: %llu aliases, %llu of %lu pages in RAM", lie,
+	       map.alias, map.ram, length / PAGE);
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, length, seed, "CPU");
+}
+
+void f10_lies_are_not_believed(void)
+{
+	static const unsigned int lies[] = {
+		PEERLAB_BEHAVE_LIE_NO_PAGES, PEERLAB_BEHAVE_LIE_MORE_PAGES,
+		PEERLAB_BEHAVE_LIE_NO_MEMORY, PEERLAB_BEHAVE_LIE_PRIVATE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		ask_a_liar(device_memory(LENGTH, 25 + i, NULL), LENGTH, 25 + i,
+			   lies[i]);
+		ask_a_liar(huge_device_memory(35 + i, NULL), HUGE, 35 + i,
+			   lies[i]);
+	}
+}
+
 /* A self-test: a provider that sleeps where it must not is caught. */
 void f10_sleeping_provider_is_caught(void)
 {

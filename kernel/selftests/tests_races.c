@@ -286,7 +286,7 @@ void f38_exclusive_entry(void)
 /* What cannot be isolated now is moved later, a part of it at a time. */
 static void migrate_slowly(uint8_t *memory)
 {
-	while (!migrate_in_slowly(memory, LENGTH))
+	while (!migrate_in_slowly(memory, LENGTH, false))
 		;
 }
 
@@ -375,4 +375,48 @@ void f35_no_memory_lost(void)
 	EXPECT(lost < churned_kib / 2, "%ld KiB lost while %ld KiB went to and fro",
 	       lost, churned_kib);
 	EXPECT(p[CHURN_PAGES * PAGE - 1] == i - 1, "wrong data at the end");
+}
+
+static void migrate_huge_slowly(uint8_t *memory)
+{
+	while (!migrate_in_slowly(memory, HUGE, true))
+		;
+}
+
+/* The same with a huge page: who only looks sees nothing, who faults waits. */
+void f38_migration_entry_pmd(void)
+{
+	static struct peerlab_client_page pages[HUGE_PAGES];
+	time_t end = time(NULL) + limit_here(TRIES_S);
+	struct meddler meddler = { .meddle = migrate_huge_slowly };
+	struct peerlab_map look, map;
+	int ret;
+
+	meddler.memory = memory_alloc(HUGE, true);
+	pattern_fill(meddler.memory, 0, HUGE, 44);
+	ret = client_map(client_fd, meddler.memory, HUGE, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (pages[0].order != HUGE_ORDER)
+		SKIP("the kernel gave no huge page (order %u)", pages[0].order);
+	meddler_start(&meddler);
+	do {
+		while (client_state(client_fd).valid == HUGE_PAGES &&
+		       time(NULL) < end)
+			usleep(1000);
+		ret = client_map(client_fd, meddler.memory, HUGE,
+				 MAP_READ | PEERLAB_MAP_SNAPSHOT, &look, NULL);
+		REQUIRE(!ret, "snapshot: %s", strerror(-ret));
+		ret = client_map(client_fd, meddler.memory, HUGE, MAP_READ,
+				 &map, NULL);
+	} while (!ret && map.fault_ns < WAITED_NS && time(NULL) < end);
+	pthread_join(meddler.thread, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.fault_ns >= WAITED_NS,
+	       "the fault took %llu ns and cannot have waited", map.fault_ns);
+	EXPECT(look.none, "all pages were there for the snapshot");
+	EXPECT(map.alias + map.ram == HUGE_PAGES, "%llu aliases, %llu in RAM",
+	       map.alias, map.ram);
+	expect_dma_reads(client_fd, 3 * PAGE, PIECE, 3 * PAGE, 44);
+	client_unmap(client_fd);
+	pattern_expect(meddler.memory, 0, HUGE, 44, "CPU");
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "tests.h"
 
 /*
@@ -356,4 +357,42 @@ void f41_beyond_4_gib(void)
 	pattern_expect(p, 0, 2 * PAGE, 44, "CPU");
 	munmap(p, length);
 	free(pages);
+}
+
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+
+/* A page of hugetlbfs: from somewhere inside it on, with its order. */
+void f40_hugetlb(void)
+{
+	static struct peerlab_client_page pages[HUGE_PAGES];
+	const unsigned long first = 5, count = HUGE_PAGES - first;
+	uint8_t *p = MAP_FAILED;
+	struct peerlab_map map;
+	unsigned long i;
+	char before[32];
+	int ret;
+
+	if (read_file_line(NR_HUGEPAGES, before, sizeof(before)) &&
+	    !try_write_file(NR_HUGEPAGES, "2"))
+		p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (p == MAP_FAILED)
+		SKIP("no huge page can be reserved for hugetlbfs");
+	pattern_fill(p, 0, HUGE, 49);
+	ret = client_map(client_fd, p + first * PAGE, count * PAGE, MAP_WRITE,
+			 &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.ram == count && map.read_only == 0,
+	       "%llu of %lu pages in RAM, %llu of them read-only", map.ram,
+	       count, map.read_only);
+	for (i = 0; i < count; i++)
+		REQUIRE(pages[i].order == HUGE_ORDER,
+			"page %lu is of order %u", first + i, pages[i].order);
+	expect_dma_reads(client_fd, 0, PIECE, first * PAGE, 49);
+	expect_dma_reads(client_fd, (count - 1) * PAGE, PIECE,
+			 (HUGE_PAGES - 1) * PAGE, 49);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 49, "CPU");
+	REQUIRE(!munmap(p, HUGE), "munmap: %m");
+	EXPECT(!try_write_file(NR_HUGEPAGES, before), NR_HUGEPAGES ": %m");
 }

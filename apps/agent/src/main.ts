@@ -18,6 +18,7 @@ import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
 import { DiskReport } from './spool/disk-report.js';
 import { SpoolDisk } from './spool/spool-disk.js';
+import { KernelSymbols } from './symbols/kernel-symbols.js';
 import { FleetWatch } from './worker/fleet-watch.js';
 import { startWatchdog } from './watchdog.js';
 import { Worker } from './worker/worker.js';
@@ -49,7 +50,10 @@ function catalogueOf(
     return { catalogue: { suites: [], configs: [], labSuites } };
   }
   try {
-    return { catalogue: { ...readKernelCatalogue(kernelDir), labSuites, repositories, ...recipeOf(kernelDir) } };
+    const urls = repositories.map(({ url }) => url);
+    return {
+      catalogue: { ...readKernelCatalogue(kernelDir), labSuites, repositories: urls, ...recipeOf(kernelDir) },
+    };
   } catch (error) {
     log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
     return {};
@@ -88,6 +92,7 @@ async function run(config: AgentConfig): Promise<void> {
     spool,
     machines,
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
+    symbols: new KernelSymbols(config.cacheDir),
     build:
       config.capabilities.includes('build') && config.kernelDir !== undefined
         ? {

@@ -3,11 +3,13 @@ import { command, type Command } from './command.js';
 import { acceptBaseline, endBaseline, listBaselines } from './commands/baselines.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
+import { showCoverage } from './commands/coverage.js';
 import { listCrashes } from './commands/crash.js';
 import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
+import { checkHealth, showHealth } from './commands/health.js';
 import { showKtap } from './commands/ktap.js';
-import { printLog, resolveAttempt } from './commands/logs.js';
+import { printLog, resolveLog } from './commands/logs.js';
 import { enrolHere, passedOn } from './commands/machine.js';
 import {
   forgetMachine,
@@ -18,6 +20,7 @@ import {
   parseDesired,
   setMachine,
 } from './commands/machines.js';
+import { showMutants } from './commands/mutants.js';
 import { showPerftest } from './commands/perftest.js';
 import { REPORTED_AS } from './commands/report.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
@@ -97,7 +100,12 @@ export const COMMANDS: readonly Command[] = [
     {},
     async (context, [run = '']) => followRun(context, await runId(context.api, run)),
   ),
-  command('runs', 'lists the newest runs', { limit: LIMIT }, (context, _, { limit }) => listRuns(context, limit)),
+  command(
+    'runs',
+    'lists the newest runs',
+    { limit: LIMIT, health: { flags: '--health', help: 'the farm’s health checks of machines instead', kind: 'flag' } },
+    (context, _, options) => listRuns(context, options),
+  ),
   command('cancel <run>', 'cancels a run; machines that it holds are restored', {}, (context, [run = '']) =>
     cancelRun(context, run),
   ),
@@ -118,13 +126,18 @@ export const COMMANDS: readonly Command[] = [
     'prints the lines of one stream of an attempt; of a run, those of its one test job or of its job on a machine',
     {
       stream: { flags: '-s, --stream <name>', help: 'which stream', kind: 'choice', of: LOG_STREAMS, preset: 'test' },
-      machine: { flags: '-m, --machine <name>', help: 'with a run: its attempt on this machine', kind: 'text' },
+      machine: {
+        flags: '-m, --machine <name>',
+        help: 'with a run: its attempt on this machine; with several machines in an attempt: the log of this one',
+        kind: 'text',
+      },
+      role: { flags: '-r, --role <name>', help: 'with several machines in an attempt: whose log', kind: 'text' },
       follow: { flags: '-f, --follow', help: 'keep printing until the attempt has ended', kind: 'flag' },
       timestamps: { flags: '-t, --timestamps', help: 'print the time of the agent before each line', kind: 'flag' },
       from: { flags: '--from <sequence>', help: 'first line', kind: 'count', from: 0, to: 1e12, preset: 0 },
     },
-    async ({ api, json, write }, [id = ''], { stream, machine, ...options }) => {
-      await printLog(api, await resolveAttempt(api, id, machine), stream, { ...options, json }, write);
+    async ({ api, json, write }, [id = ''], { stream, machine, role, ...options }) => {
+      await printLog(api, await resolveLog(api, id, { machine, role }), stream, { ...options, json }, write);
       return null;
     },
   ),
@@ -236,6 +249,18 @@ export const COMMANDS: readonly Command[] = [
   command('builds show <build>', 'prints one build: its patches, and where it was tested', {}, (context, [id = '']) =>
     showBuild(context, id),
   ),
+  command(
+    'coverage <run-or-build>',
+    'prints which added lines of a series its tests ran, over all attempts and machines of the build; of a run, those of every build that counts',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showCoverage(context, what, options),
+  ),
+  command(
+    'mutants <run-or-build>',
+    'prints the mutation score of a build, and the mutants of its series that no test noticed, with their lines; of a run, those of every build that carries mutants',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showMutants(context, what, options),
+  ),
   command('templates', 'lists the run files that the controller offers', {}, (context) => listTemplates(context)),
   command('templates show <name>', 'prints one as YAML, for `submit`', {}, (context, [name = '']) =>
     showTemplate(context, name),
@@ -266,6 +291,21 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'health <machine>',
+    'whether a machine serves, when it passed a health check last, how its checks ended, and what its hardware told',
+    {},
+    ({ api }, [machine = '']) => showHealth(api, machine),
+  ),
+  command(
+    'health check <machine>',
+    'checks a machine with the kernel that is known to be good, as soon as it is free',
+    {
+      reason: REASON,
+      hold: { flags: '--hold', help: 'it takes nothing else until it has passed', kind: 'flag' },
+    },
+    ({ api }, [machine = ''], options) => checkHealth(api, machine, options),
   ),
   command(
     'machine check <machine>',

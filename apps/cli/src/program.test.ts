@@ -162,6 +162,8 @@ describe('every command', () => {
       'machines drain <machine>': ['machines', 'drain', 'm1', '-r', 'a new riser'],
       'machines move <machine> <agent>': ['machines', 'move', 'm1', agent],
       'machines forget <machine>': ['machines', 'forget', evidence.hardware.BUS_ADDR.machine],
+      'health <machine>': ['health', 'm1'],
+      'health check <machine>': ['health', 'check', 'm1', '-r', 'a look'],
       agents: ['agents'],
       'agents move <agent> <site>': ['agents', 'move', agent, 'north'],
       retention: ['retention'],

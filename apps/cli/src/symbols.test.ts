@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listCrashes } from './commands/crash.js';
 import { FileError, UsageError } from './exit-codes.js';
-import { callOf, findSource } from './symbols.js';
+import { findSource } from './symbols.js';
 
 const run = promisify(execFile);
 const SOURCE = `static inline __attribute__((always_inline)) int touch(volatile int *at)
@@ -24,25 +24,6 @@ int main(int count, char **words)
 `;
 
 async function* nothing(): AsyncGenerator<Buffer> {}
-
-describe('an address in a log', () => {
-  it('is a name with offset and size, of the kernel or a module, and doubtful ones do not count', () => {
-    expect(callOf('[   41.2]  p2pvram_map+0x1c4/0x2e0 [p2pvram]', 7)).toEqual({
-      line: 7,
-      name: 'p2pvram_map',
-      offset: 0x1c4,
-      size: 0x2e0,
-      module: 'p2pvram',
-      isInstruction: false,
-    });
-    expect(callOf('[   41.2][  T412] RIP: 0010:kfree+0x8f/0x1a0', 1)).toMatchObject({
-      name: 'kfree',
-      isInstruction: true,
-    });
-    expect(callOf('[   41.2]  ? kfree+0x8f/0x1a0', 1)).toBeNull();
-    expect(callOf('RAX: 0000000000000000 RBX: ffff888104a2c000', 1)).toBeNull();
-  });
-});
 
 describe('calls with debug information', () => {
   let folder = '';

@@ -1,21 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KernelCall } from '@peerlab/contracts';
 import { FileError, UsageError } from './exit-codes.js';
 import { codeOf } from './token.js';
 
-/** An address as the kernel prints it: `foo+0x1c/0x40`. */
-export interface Call {
-  /** Where it stands in the log, from 1. */
+/** A call with the line of the log where it stands, from 1. */
+export interface Call extends KernelCall {
   line: number;
-  name: string;
-  offset: number;
-  /** Of the function, in bytes. */
-  size: number;
-  /** The module that has it; null = the kernel image. */
-  module: string | null;
-  /** It is the instruction that failed; all others are return addresses. */
-  isInstruction: boolean;
 }
 
 /** One function at an address: the innermost inlined one first. */
@@ -31,18 +23,6 @@ export interface SourceFrame {
 const CALLS_MAX = 10_000;
 /** Largest output of binutils, in bytes: a debug kernel has some hundred thousand symbols. */
 const OUTPUT_MAX = 256 * 1024 * 1024;
-const CALL = /(?:^|[\s:(])([a-zA-Z_][\w.]{0,127})\+0x([0-9a-f]{1,8})\/0x([0-9a-f]{1,8})(?: \[([\w-]{1,64})\])?/;
-/** The unwinder does not believe in it. */
-const DOUBTFUL = / \? [a-zA-Z_][\w.]{0,127}\+0x/;
-
-/** The address in a line of a log; null where there is none that counts. */
-export function callOf(text: string, line: number): Call | null {
-  const match = CALL.exec(text);
-  if (match === null || DOUBTFUL.test(text)) return null;
-  const [, name = '', offset = '', size = '', module] = match;
-  const isInstruction = /\b(?:R?IP|pc) ?: /.test(text);
-  return { line, name, offset: parseInt(offset, 16), size: parseInt(size, 16), module: module ?? null, isInstruction };
-}
 
 /**
  * Where in the source calls are, by the debug information of a vmlinux, with inlined functions. Calls of modules, and of

@@ -5,6 +5,7 @@ import { AttemptsModule } from './attempts/attempts.module.js';
 import { BuildsModule } from './builds/builds.module.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { CompareModule } from './compare/compare.module.js';
+import { CoverageModule } from './coverage/coverage.module.js';
 import { CrashesModule } from './crashes/crashes.module.js';
 import { DispatchModule } from './dispatch/dispatch.module.js';
 import { FailuresModule } from './failures/failures.module.js';
@@ -13,6 +14,7 @@ import { GridModule } from './grid/grid.module.js';
 import { IntegrationsModule } from './integrations/integrations.module.js';
 import { LogsModule } from './logs/logs.module.js';
 import { RetentionModule } from './retention/retention.module.js';
+import { MachineHealthModule } from './machine-health/machine-health.module.js';
 import { RunsModule } from './runs/runs.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TrendsModule } from './trends/trends.module.js';
@@ -39,10 +41,12 @@ export class AppModule {
         MeetingsModule,
         LogsModule,
         CrashesModule,
+        CoverageModule,
         VerdictsModule,
         StorageModule,
         RunsModule,
         DispatchModule,
+        MachineHealthModule,
         GridModule,
         TrendsModule,
         CompareModule,

@@ -3,6 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
+import { HealthCheckRow, SuspectAttemptRow } from './schema/health.js';
 import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -40,11 +41,14 @@ import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
+import { MachineHealth1767512340000 } from './migrations/1767512340000-machine-health.js';
+import { HardwareAlarms1767512350000 } from './migrations/1767512350000-hardware-alarms.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
-import { CrashRow, CrashSearchRow } from './schema/crashes.js';
+import { CallSources1767631420000 } from './migrations/1767631420000-call-sources.js';
+import { CallSourceRow, CrashRow, CrashSearchRow, HardwareAlarmRow } from './schema/crashes.js';
 import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -107,6 +111,10 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       LogLineRow,
       CrashRow,
       CrashSearchRow,
+      CallSourceRow,
+      HardwareAlarmRow,
+      HealthCheckRow,
+      SuspectAttemptRow,
       WebhookDelivery,
       ForgeReport,
       RunPin,
@@ -156,6 +164,9 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       ParticipantClock1766800100000,
       Crashes1767200000000,
       Baselines1767200100000,
+      CallSources1767631420000,
+      MachineHealth1767512340000,
+      HardwareAlarms1767512350000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -19,10 +19,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
+  coverage: { tables: [], imports: ['builds'] },
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
-  crashes: { tables: ['crash', 'crash_search'], imports: ['logs'] },
+  crashes: { tables: ['crash', 'crash_search', 'call_source', 'hardware_alarm'], imports: ['fleet', 'logs'] },
   verdicts: {
     tables: [
       'result',
@@ -44,13 +45,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['controller'],
     imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs'],
   },
+  'machine-health': { tables: ['health_check', 'suspect_attempt'], imports: ['fleet', 'runs'] },
   integrations: {
     tables: ['webhook_delivery', 'forge_report'],
     imports: ['fleet', 'grid', 'runs'],
   },
   retention: {
     tables: ['run_pin', 'retention_deletion'],
-    imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],
+    imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'machine-health', 'integrations'],
   },
   channels: { tables: [], imports: ['fleet', 'attempts', 'meetings', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */

@@ -4,7 +4,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { LiveProvider, startLive } from './api/live-context.js';
-import { createQueryClient } from './api/queries.js';
+import { createQueryClient } from './api/query-client.js';
 import { adoptTokenFromAddress } from './api/token.js';
 import { createPages } from './router.js';
 import { applyAppearance } from './ui/theme.js';

@@ -1,6 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter } from '@tanstack/react-router';
-import { attemptQuery, logLinesQuery } from './api/queries.js';
 import { lazyRouteComponent } from './lazy-page.js';
 import { CHUNK_LINES, chunkStart } from './logs/chunks.js';
 import { GridPage } from './pages/GridPage.js';
@@ -27,6 +26,18 @@ import {
 import { Shell } from './ui/Shell.js';
 
 type Raw = Record<string, unknown>;
+
+/** Fetches what the page of an attempt shows first. What fails here, the page fetches again. */
+async function prefetchAttempt(queries: QueryClient, attempt: string, search: AttemptSearch): Promise<void> {
+  const api = await import('./api/attempts.js').catch(() => null);
+  if (api === null) return;
+  const { view, stream, line, role } = search;
+  const isLogShown = view !== 'evidence' && stream !== undefined && stream !== 'all' && line !== undefined;
+  await Promise.all([
+    queries.prefetchQuery(api.attemptQuery(attempt)),
+    isLogShown && queries.prefetchQuery(api.logLinesQuery(attempt, stream, chunkStart(line - 1), CHUNK_LINES, role)),
+  ]);
+}
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Shell,
@@ -56,11 +67,7 @@ const attempt = createRoute({
   validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
   // Fetched while the code of the page loads; not when the pointer passes a link, and not after a click on a line.
   loader: ({ context: { queries }, params, cause, location }) => {
-    if (cause !== 'enter') return;
-    void queries.prefetchQuery(attemptQuery(params.attempt));
-    const { view, stream, line, role } = AttemptSearch.parse(location.search);
-    if (view === 'evidence' || stream === undefined || stream === 'all' || line === undefined) return;
-    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES, role));
+    if (cause === 'enter') void prefetchAttempt(queries, params.attempt, AttemptSearch.parse(location.search));
   },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });

@@ -58,10 +58,11 @@ export type GridSearch = z.infer<typeof GridSearch>;
 
 /** The filter of the API, each part of which is left out when it is not one. */
 const optional = <T extends z.ZodType>(schema: T) => schema.catch(undefined as z.output<T>);
-const { q, verdict, state, kernel, machine, submitter, from, until } = RunFilter.shape;
+const { q, purpose, verdict, state, kernel, machine, submitter, from, until } = RunFilter.shape;
 
 export const RunsSearch = z.object({
   q: optional(q),
+  purpose: optional(purpose),
   verdict: optional(verdict),
   state: optional(state),
   kernel: optional(kernel),

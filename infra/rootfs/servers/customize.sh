@@ -13,6 +13,11 @@ for unit in systemd-modules-load.service systemd-pstore.service modprobe@dm_mod.
 	kmod-static-nodes.service systemd-random-seed.service; do
 	rm -f "$root/etc/systemd/system/$unit"
 done
+# Under emulation, beside other work, udev takes minutes for them; after 90 s systemd would end in emergency mode.
+cat > "$root/etc/systemd/system.conf.d/devices.conf" <<'DEVICES'
+[Manager]
+DefaultDeviceTimeoutSec=15min
+DEVICES
 cat > "$root/etc/default/grub" <<'GRUB'
 GRUB_DEFAULT=0
 GRUB_TIMEOUT=1

@@ -8,6 +8,7 @@ import { ApiError, HttpClient } from '@peerlab/client';
 import type { MachineSummary } from '@peerlab/contracts';
 import { imageScripts } from '../lab/images.js';
 import { chooseMachines } from '../lab/machines.js';
+import { farmAgents, type LabDefinition } from './agents.js';
 import type { StartOptions } from './options.js';
 import { Service } from './service.js';
 import { runStep, StepError } from './step.js';
@@ -103,15 +104,13 @@ export class Farm {
         throw error;
       }
     });
-    const token = await this.token('user', 'local');
+    const token = await this.token('user', 'local', join(this.options.stateDir, 'user.token'));
     this.client = new HttpClient({ url: this.url, token: () => token });
-    await this.token('agent', 'lab');
     step.done(this.url);
   }
 
-  /** The token of this farm in a file of the state folder, created once; the controller stores only its hash. */
-  private async token(kind: 'user' | 'agent', name: string): Promise<string> {
-    const file = join(this.options.stateDir, `${kind}.token`);
+  /** A token of this farm in a file of the state folder, created once; the controller stores only its hash. */
+  private async token(kind: 'user' | 'agent', name: string, file: string): Promise<string> {
     const database = process.env['DATABASE_URL'] ?? 'embedded';
     try {
       const kept = JSON.parse(await readFile(`${file}.origin`, 'utf8')) as { database: string };
@@ -147,44 +146,34 @@ export class Farm {
     await lab.start();
   }
 
-  async startAgent(): Promise<void> {
-    const file = join(this.options.stateDir, 'agent.yaml');
-    const config = {
-      controller: this.url,
-      tokenFile: join(this.options.stateDir, 'agent.token'),
-      name: 'lab',
-      site: 'virtual-lab',
-      stateDir: join(this.options.stateDir, 'agent'),
-      cacheDir: this.options.cacheDir,
-      kernelDir: this.path('kernel'),
-      repositories: this.options.repositories,
-      capabilities: ['test', 'build'],
-      buildSlots: 1,
-      testSlots: this.options.testSlots,
-      machinesFile: join(this.options.stateDir, 'lab/agent-machines.json'),
-    };
-    // JSON is valid YAML.
-    await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
-    const agent = this.service('agent', ['node', this.path('apps/agent/dist/main.js'), '--config', file], {});
-    await agent.endLeftOver();
-    await agent.start();
+  /** Starts the agents, who share the machines of the lab. */
+  async startAgents(lab: LabDefinition): Promise<void> {
+    for (const agent of farmAgents(this.options, this.url, lab)) {
+      await this.token('agent', agent.name, agent.tokenFile);
+      // JSON is valid YAML.
+      if (agent.machines !== null) await writeJson(agent.machines.file, agent.machines.definition);
+      await writeJson(agent.configFile, agent.config);
+      const command = ['node', this.path('apps/agent/dist/main.js'), '--config', agent.configFile];
+      const service = this.service(agent.service, command, {});
+      await service.endLeftOver();
+      await service.start();
+    }
   }
 
   /** Waits until the lab has written which machines there are. */
-  async awaitLabDefinition(notBefore: number): Promise<string[]> {
+  async awaitLabDefinition(notBefore: number): Promise<LabDefinition> {
     const file = join(this.options.stateDir, 'lab/agent-machines.json');
-    let names: string[] = [];
+    let definition: LabDefinition = { machines: [] };
     await this.until(CONTROLLER_MS, `the lab did not write ${file}`, async () => {
       try {
         if ((await stat(file)).mtimeMs < notBefore) return false;
-        const written = JSON.parse(await readFile(file, 'utf8')) as { machines: { name: string }[] };
-        names = written.machines.map((machine) => machine.name);
-        return names.length > 0;
+        definition = JSON.parse(await readFile(file, 'utf8')) as LabDefinition;
+        return definition.machines.length > 0;
       } catch {
         return false;
       }
     });
-    return names;
+    return definition;
   }
 
   /** Waits until every machine answers and its hardware is known. @throws StepError when that takes too long */
@@ -246,6 +235,9 @@ export class Farm {
     }
   }
 }
+
+const writeJson = (file: string, value: object): Promise<void> =>
+  writeFile(file, `${JSON.stringify(value, null, 2)}\n`);
 
 async function assertPortFree(port: number, setting: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -59,9 +59,9 @@ async function work(
   await Promise.all([farm.prepareImages(), farm.prepareKernelSource()]);
   await farm.startController();
   await farm.startLab();
-  const names = await farm.awaitLabDefinition(startedAt);
-  await farm.startAgent();
-  await farm.awaitMachines(names);
+  const definition = await farm.awaitLabDefinition(startedAt);
+  await farm.startAgents(definition);
+  await farm.awaitMachines(definition.machines.map(({ name }) => name));
 
   if (yaml !== null) {
     const run = await farm.client.call('submitRun', { body: { yaml } });

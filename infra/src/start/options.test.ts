@@ -30,6 +30,11 @@ describe('readOptions', () => {
     expect(read().testSlots).toBeGreaterThan(1);
     expect(() => read('--test-slots', '0')).toThrow(/--test-slots 0: expected a number/);
   });
+  it('starts one agent, or as many as it is told', () => {
+    expect(read().agents).toBe(1);
+    expect(read('--agents', '2').agents).toBe(2);
+    expect(() => read('--agents', 'two')).toThrow(/--agents two: expected a number/);
+  });
   it('takes repositories that builds may name', () => {
     expect(read('--repositories', 'https://a/x,git://b/y').repositories).toEqual(['https://a/x', 'git://b/y']);
   });

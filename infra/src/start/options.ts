@@ -16,7 +16,9 @@ export interface StartOptions {
   machines: string[];
   /** Git repositories that builds may name. */
   repositories: string[];
-  /** Test jobs at the same time. */
+  /** Agents that share the machines, in turn. */
+  agents: number;
+  /** Test jobs at the same time, of each agent. */
   testSlots: number;
   stateDir: string;
   cacheDir: string;
@@ -30,7 +32,8 @@ export const HELP = `npm start -- [options]
   --run FILE          run file to submit (default: infra/runs/example.yaml); a bare NAME means infra/runs/NAME.yaml
   --no-run            submit nothing, only serve
   --machines A,B      bring up these virtual machines instead of the three of the default set; "all" for every one
-  --test-slots N      machines under test at the same time (PEERLAB_TEST_SLOTS, default: cores + 1)
+  --agents N          agents that share the machines in turn (default 1); with two, the machines of a pair have one each
+  --test-slots N      machines under test at the same time, of each agent (PEERLAB_TEST_SLOTS, default: cores + 1)
   --repositories A,B  git repositories that run files may build from, as URLs (none unless given)
   --port N            port of web UI and API            (PEERLAB_PORT, default 7470)
   --lab-port-base N   first SSH port of the machines    (PEERLAB_LAB_PORT_BASE, default 22101)
@@ -70,6 +73,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
         'no-run': { type: 'boolean', default: false },
         machines: { type: 'string', default: '' },
         repositories: { type: 'string', default: '' },
+        agents: { type: 'string', default: '1' },
         // An emulated machine keeps one core busy, but waits often: for its timers, for SSH, for its reboots.
         'test-slots': { type: 'string', default: env['PEERLAB_TEST_SLOTS'] ?? String(availableParallelism() + 1) },
         port: { type: 'string', default: env['PEERLAB_PORT'] ?? '7470' },
@@ -94,6 +98,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
     labPortBase: port('--lab-port-base', values['lab-port-base']),
     machines: values.machines.split(',').filter((name) => name !== ''),
     repositories: values.repositories.split(',').filter((url) => url !== ''),
+    agents: count('--agents', values.agents),
     testSlots: count('--test-slots', values['test-slots']),
     stateDir: stateFolder(env),
     cacheDir: cacheFolder(env),

@@ -5,24 +5,14 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0 failed=0
-# result NAME STATUS [DETAIL]
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		failed=1
-		[ -z "${3-}" ] || printf '%s\n' "$3" | sed 's/^/# /'
-		echo "not ok $number $1"
-	fi
-}
+# shellcheck source=../ktap.sh
+. "$here/../ktap.sh"
+
 mkdir -p "$work"/{before/lib,after,patches}
 echo 'obj-y += other.o' >"$work/before/lib/Makefile"
 cp "$here"/samples/*.c "$work/after/"
 generate=("$here/generate.pl" --before "$work/before" --after "$work/after")
 
-echo 'KTAP version 1'
 # -- what is made of a file: the list of all of them is a golden file
 "${generate[@]}" --list --patches "$work/patches" --schemata "$work/all.patch" >"$work/list" 2>"$work/errors"
 [ ! -s "$work/errors" ]; result mutants.no_complaint $? "$(cat "$work/errors")"
@@ -205,7 +195,6 @@ echo 'boot failed' >"$work/run.log"
 echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
 echo mm/a.c >"$work/objects"
 text=$(plan report "$work/judged" "$work/objects")
-contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
 printf '7\t77777777\tmm/a.c:50\tcall\tf\twithout j()\t50-50\n' >>"$folder/list"
 contains campaign.not_run_yet "$(plan report "$work/judged" "$work/objects")" '| all | 3 | 0 | 2 | 1 | 1 | 0 | 0 |'
 sed -i '/^7/d' "$folder/list"
@@ -216,5 +205,4 @@ printf '%s\n' "mm/a.c:11:7: warning: pointer type mismatch in conditional expres
 [ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^bbbbbbbb "$folder/dropped"; result campaign.what_is_no_c_is_given_up $?
 printf '%s\n' "/x/mm/a.c:12:7: error: no such thing" >"$work/cc.log"
 [ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^cccccccc "$folder/dropped"; result campaign.in_the_end_all_of_the_line $?
-echo "1..$number"
-exit $failed
+ktap_end

@@ -5,146 +5,14 @@
  * theirs, and both look at what the device has counted.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "pair_side.h"
+#include "advise.h"
 #include "rxe_link.h"
 #include "tests_pair.h"
-
-#define SEED_OLD	97
-#define SEED_NEW	98
-#define PAGES_SHARED	64
-#define SHARED		(PAGES_SHARED * PAGE)
-
-/* One side of a test: its memory, and what it knows of the other's. */
-struct side {
-	uint8_t *memory;
-	struct ibv_mr *mr;
-	struct pair pair;
-	/* The server's, as the client sees it: only rkey and addr are set. */
-	struct ibv_mr remote;
-	uint64_t received, sent;	/* by the device, at the beginning */
-};
-
-/* What rxe counts on its port; 0 when there is no such counter. */
-static uint64_t port_counter(const char *name)
-{
-	char path[128], text[32] = "";
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path),
-		 "/sys/class/infiniband/" RXE_NAME "/ports/1/hw_counters/%s",
-		 name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	return n > 0 ? strtoull(text, NULL, 10) : 0;
-}
-
-static void gid_text(const union ibv_gid *gid, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(gid->raw); i++)
-		sprintf(text + 2 * i, "%02x", gid->raw[i]);
-}
-
-static void gid_parse(const char *text, union ibv_gid *gid)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(gid->raw); i++) {
-		unsigned int byte;
-
-		REQUIRE(sscanf(text + 2 * i, "%2x", &byte) == 1,
-			"the peer's GID is no hex: %.40s", text);
-		gid->raw[i] = byte;
-	}
-}
-
-/* Register @memory, tell the peer where it is, and connect. */
-static struct side side_open(uint8_t *memory, int access)
-{
-	struct side side = { .memory = memory };
-	char mine[33], theirs[33];
-	union ibv_gid gid;
-	unsigned int qp, rkey;
-	uint64_t address;
-
-	side.mr = region(memory, SHARED, access);
-	side.pair = pair_open_here(&gid);
-	gid_text(&gid, mine);
-	REQUIRE(sscanf(meet("%s %x %lx %x", mine, side.pair.qp[HERE]->qp_num,
-			    (uintptr_t)memory, side.mr->rkey),
-		       "%32s %x %lx %x", theirs, &qp, &address, &rkey) == 4,
-		"the peer said something else");
-	gid_parse(theirs, &gid);
-	pair_connect_here(&side.pair, qp, &gid);
-	side.remote.addr = (void *)(uintptr_t)address;
-	side.remote.rkey = rkey;
-	side.received = port_counter("rcvd_bytes");
-	side.sent = port_counter("sent_bytes");
-	/* Nobody may send before both can receive. */
-	meet("connected");
-	return side;
-}
-
-/* At least so many bytes of a test must have gone over the wire. */
-static void side_close(struct side *side, uint64_t bytes)
-{
-	uint64_t received = port_counter("rcvd_bytes") - side->received;
-	uint64_t sent = port_counter("sent_bytes") - side->sent;
-
-	uint64_t their_received, their_sent;
-
-	REQUIRE(sscanf(meet("%lu %lu", received, sent), "%lu %lu",
-		       &their_received, &their_sent) == 2,
-		"the peer said something else");
-	EXPECT(received + sent >= bytes,
-	       "%lu bytes were to move, the device counted %lu in and %lu out",
-	       bytes, received, sent);
-	/* What one device sent the other one must have seen. */
-	EXPECT(their_received + their_sent >= bytes,
-	       "%lu bytes were to move, the peer's device counted %lu in and %lu out",
-	       bytes, their_received, their_sent);
-	proof->nic_bytes += received + sent;
-	proof->peer_nic_bytes += their_received + their_sent;
-	pair_close(&side->pair);
-	EXPECT(!ibv_dereg_mr(side->mr), "deregister: %m");
-}
-
-static uint8_t *shared_memory(void)
-{
-	return memory_alloc(SHARED, false);
-}
-
-static void expect_all(const uint8_t *memory, uint64_t seed, const char *what)
-{
-	pattern_expect(memory, 0, SHARED, seed, what);
-}
-
-/* Old everywhere but where @span is. */
-static void expect_around(const uint8_t *memory, const struct span *span,
-			  const char *what)
-{
-	size_t end = span->offset + span->length;
-
-	pattern_expect(memory, 0, span->offset, SEED_OLD, "before it");
-	pattern_expect(memory + span->offset, span->offset, span->length,
-		       SEED_NEW, what);
-	pattern_expect(memory + end, end, SHARED - end, SEED_OLD, "behind it");
-}
 
 /*
  * Every span is written by the client.  @before is called on the server before
@@ -337,6 +205,8 @@ void test_pair_client_migrated(void)
 	struct side side = side_open(shared_memory(), ACCESS_ODP);
 	uintptr_t there = (uintptr_t)side.remote.addr;
 	const size_t at = 3 * PAGE - 5, length = 9 * PAGE + 11;
+	const size_t first = at / PAGE * PAGE;
+	const size_t touched = (at + length - first + PAGE - 1) / PAGE * PAGE;
 	const struct span span = { at, length };
 
 	at_start = provider_counters();
@@ -355,7 +225,8 @@ void test_pair_client_migrated(void)
 					   side.memory + at, length,
 					   &side.remote, there + at), "write");
 		meet("written");
-		move_in(side.memory);
+		/* The others have not left the device. */
+		migrate_in_all(side.memory + first, touched, false, NULL);
 		meet("read");
 		require_success(rdma_read(&side.pair, side.mr, side.memory,
 					  SHARED, &side.remote, there), "read");
@@ -373,14 +244,9 @@ void test_pair_prefetch(void)
 				     is_server ? ACCESS_ODP : ACCESS_ALL);
 
 	if (is_server) {
-		struct ibv_sge sge = {
-			.addr = (uintptr_t)side.memory,
-			.length = SHARED,
-			.lkey = side.mr->lkey,
-		};
-		int ret = ibv_advise_mr(domain,
-					IBV_ADVISE_MR_ADVICE_PREFETCH_WRITE,
-					IBV_ADVISE_MR_FLAG_FLUSH, &sge, 1);
+		int ret = advise(IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_WRITE,
+				 IB_UVERBS_ADVISE_MR_FLAG_FLUSH, side.mr->lkey,
+				 (uintptr_t)side.memory, SHARED);
 
 		REQUIRE(!ret, "prefetch: %s", strerror(ret));
 		EXPECT(page_present(side.memory + SHARED - PAGE),
@@ -445,113 +311,6 @@ void test_pair_unmapped(void)
 		EXPECT(status != IBV_WC_SUCCESS,
 		       "memory that is unmapped could be read");
 		meet("refused");
-	}
-	side_close(&side, SHARED);
-}
-
-/* ---- traffic */
-
-#define TRAFFIC_S	10
-#define PEACE_US	20000	/* see test_traffic() */
-
-static atomic_bool stop;
-static bool have_provider;
-
-static uint32_t next_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return *state >> 33;
-}
-
-/* Moves pages about and takes them away; none of it changes their contents. */
-static void *disturb(void *arg)
-{
-	uint8_t *memory = arg;
-	uint64_t state = 4711;
-
-	while (!stop) {
-		uint32_t first = next_random(&state) % PAGES_SHARED;
-		uint32_t pages = 1 + next_random(&state) %
-				     (PAGES_SHARED - first);
-		uint8_t *at = memory + first * PAGE;
-
-		switch (next_random(&state) % 3) {
-		case 0:
-			madvise(at, pages * PAGE, MADV_PAGEOUT);
-			break;
-		case 1:
-			if (have_provider)
-				migrate_out(at, pages * PAGE, false);
-			break;
-		default:
-			if (have_provider)
-				migrate_in(at, pages * PAGE, false, NULL);
-		}
-		usleep(PEACE_US);
-	}
-	return NULL;
-}
-
-/* The client writes and reads back; the server's pages never rest. */
-static unsigned long run_traffic(struct side *side)
-{
-	uint8_t *expected = malloc(SHARED);
-	uintptr_t there = (uintptr_t)side->remote.addr;
-	struct timespec now, end;
-	unsigned long rounds = 0;
-	uint64_t state = 815;
-
-	REQUIRE(expected, "no memory");
-	pattern_make(expected, 0, SHARED, SEED_OLD);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += TRAFFIC_S;
-	do {
-		size_t offset = next_random(&state) % SHARED;
-		size_t length = 1 + next_random(&state) % (SHARED - offset);
-
-		pattern_make(expected + offset, offset, length, rounds);
-		memcpy(side->memory, expected + offset, length);
-		require_success(rdma_write(&side->pair, side->mr, side->memory,
-					   length, &side->remote,
-					   there + offset), "write");
-		memset(side->memory, 0, SHARED);
-		require_success(rdma_read(&side->pair, side->mr, side->memory,
-					  SHARED, &side->remote, there),
-				"read");
-		REQUIRE(!memcmp(side->memory, expected, SHARED),
-			"wrong data after round %lu (%zu bytes at %zu)",
-			rounds, length, offset);
-		proof->bytes_compared += SHARED;
-		rounds++;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < end.tv_sec);
-	free(expected);
-	return rounds;
-}
-
-void test_pair_traffic(void)
-{
-	struct side side = side_open(shared_memory(),
-				     is_server ? ACCESS_ODP : ACCESS_ALL);
-	pthread_t thread;
-
-	have_provider = client_fd >= 0;
-	if (is_server) {
-		unsigned long rounds;
-
-		pattern_fill(side.memory, 0, SHARED, SEED_OLD);
-		REQUIRE(!pthread_create(&thread, NULL, disturb, side.memory),
-			"thread");
-		meet("lent");
-		rounds = strtoul(meet("compare"), NULL, 10);
-		stop = true;
-		pthread_join(thread, NULL);
-		ktap_note("%lu rounds of the client%s", rounds,
-			  have_provider ? ", with migration" : "");
-		EXPECT(rounds > 0, "the client did nothing");
-	} else {
-		meet("write");
-		meet("%lu", run_traffic(&side));
 	}
 	side_close(&side, SHARED);
 }

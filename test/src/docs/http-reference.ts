@@ -6,8 +6,9 @@ import { z } from 'zod';
 export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   ready: ['503 not-ready'],
   submitRun: ['422 invalid-run', '422 bundle-removed', '507 storage-full'],
-  retryRun: ['422 invalid-run', '422 bundle-removed', '507 storage-full'],
-  retryJob: ['409 job-open', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
+  checkMachine: ['409 no-health-check', '422 bundle-removed', '507 storage-full'],
+  retryRun: ['409 health-run', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
+  retryJob: ['409 health-run', '409 job-open', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
   getGrid: ['404 not-found'],
   getCompare: ['404 not-found'],
   getRawLog: ['410 log-removed'],
@@ -20,6 +21,21 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   getPatch: ['404 no-patch-text'],
   getSeries: ['404 no-patch-text'],
   getAttemptFile: ['410 file-removed', '500 artifact-store-unreadable'],
+  getBuildCoverage: [
+    '404 no-coverage',
+    '410 bundle-removed',
+    '500 artifact-store-unreadable',
+    '500 bundle-damaged',
+    '500 file-too-large',
+  ],
+  getBuildMutants: [
+    '404 no-mutants',
+    '410 bundle-removed',
+    '500 artifact-store-unreadable',
+    '500 bad-mutants',
+    '500 bundle-damaged',
+    '500 file-too-large',
+  ],
   getBuildFile: ['403 not-your-work', '410 bundle-removed', '500 artifact-store-unreadable', '500 bundle-damaged'],
   putArtifact: [
     '403 no-open-build',

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 /** The folder that builds share, below the cache folder. */
 const kernelFolder = (cacheDir: string): string => join(cacheDir, 'builder/kernel');
 
-async function baseFolder(cacheDir: string): Promise<string> {
+/** The tree that `npm start` builds its kernels from, unpacked: `tree` below it. */
+export async function baseFolder(cacheDir: string): Promise<string> {
   const kernel = kernelFolder(cacheDir);
   const [latest = ''] = (await readdir(kernel)).filter((name) => name.endsWith('.latest'));
   return join(kernel, `base-${(await readFile(join(kernel, latest), 'utf8')).trim()}`);

@@ -94,6 +94,8 @@ const TEST_WEIGHTS: Record<FakeTest['act'], number> = {
   warn: 1,
   oops: 2,
   'oops-before-announcing': 1,
+  // Trouble of the lab, which the schedule has of its own.
+  'machine-check': 0,
   exit: 1,
   'drop-link': 2,
   hang: 1,
@@ -102,6 +104,7 @@ const TEST_WEIGHTS: Record<FakeTest['act'], number> = {
 const BOOT_WEIGHTS: Record<FakeBoot, number> = {
   up: 40,
   panic: 2,
+  'machine-check': 0,
   hang: 1,
   garbage: 1,
   'silent-reset': 1,

@@ -16,7 +16,16 @@ function gridOf(
         { length: BOOTS },
         (_, boot): GridColumn => ({
           combination: { hash: machine } as GridColumn['combination'],
-          build: { id: build, name: build, release: null, buildId: 'same', features: null, config: null, aliases: [] },
+          build: {
+            id: build,
+            name: build,
+            release: null,
+            buildId: 'same',
+            features: null,
+            config: null,
+            aliases: [],
+            git: null,
+          },
           machine,
           pair: null,
           runId: 'run',

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
+import { GRID_ROUTES, ROUTES, RUN_LIST_ROUTES, SERVICE_ROUTES } from '@peerlab/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildWebUi } from './web-app.js';
 
@@ -54,4 +55,15 @@ it('shows the first page with little script, and leaves the rest for when it is 
   const large = await Promise.all(lazy.map(async (file) => ({ file, bytes: await compressed(`assets/${file}`) })));
   const limitOf = (file: string) => (file.startsWith('YamlEditor-') ? EDITOR_MAX : PAGE_MAX);
   expect(large.filter(({ file, bytes }) => bytes > limitOf(file))).toEqual([]);
+});
+
+it('brings the routes of the first page and of what every page shows, no others with their schemas', async () => {
+  const texts = await Promise.all([...(await initialScripts())].map((file) => readFile(join(folder, file), 'utf8')));
+  const named = texts.flatMap((text) => text.match(/\/(?:api\/v1|healthz)\/[a-zA-Z0-9/:.-]+/g) ?? []);
+  const known = new Set(Object.values(ROUTES).map(({ path }) => path as string));
+  const own = Object.values({ ...SERVICE_ROUTES, ...GRID_ROUTES, ...RUN_LIST_ROUTES }).map(
+    ({ path }) => path as string,
+  );
+  const brought = [...new Set(named)].filter((path) => known.has(path)).toSorted();
+  expect(brought).toEqual([...new Set(own)].filter((path) => path !== '/metrics').toSorted());
 });

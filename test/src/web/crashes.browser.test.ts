@@ -42,6 +42,8 @@ describe('crashes', () => {
     await page.getByRole('heading', { name: TITLE }).waitFor();
     await page.getByText('Seen 14 times on 3 combinations and 2 kernels since build').waitFor();
     expect(await page.getByRole('columnheader', { name: 'Last good' }).count()).toBe(1);
+    await page.getByText('In the source', { exact: false }).click();
+    await page.getByText('p2pvram_page drivers/gpu/p2pvram/page.h:41 (inlined)', { exact: false }).waitFor();
     await page.getByText('Report for a mailing list').click();
     await page.getByText(`[BUG] ${TITLE}`).waitFor();
     await page.getByRole('button', { name: 'Copy the report with its subject' }).click();

@@ -2,6 +2,7 @@ import type { BuildSummary } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkEveryPage } from './every-page.js';
 import { FAILED_BUILD, SAMPLE_BUILDS } from './sample-builds.js';
+import { COUNTED_BUILD, MUTANTS_BUILD } from './sample-coverage.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { accessibilityFindings, startWebApp, type WebApp } from './web-app.js';
 
@@ -20,6 +21,8 @@ checkEveryPage((path, options) => app.open(path, options), {
   'built kernel': () => `${build('dma-alias')}?open=1,20`,
   'untouched base': () => build('base'),
   'hostile patch': () => `${build('my-series')}?open=1`,
+  'counted build': () => `/builds/${COUNTED_BUILD}`,
+  'build with mutants': () => `/builds/${MUTANTS_BUILD}`,
   'failed build': () => `/builds/${FAILED_BUILD}`,
   tokens: () => signedIn('/admin'),
   deliveries: () => signedIn('/admin?tab=deliveries'),
@@ -85,6 +88,38 @@ describe('kernel builds', () => {
     await row.getByText('fail').waitFor();
     await row.getByRole('link', { name: 'results and logs' }).click();
     await page.getByRole('heading', { name: 'dma-alias on v-amd-roots' }).waitFor();
+  });
+
+  it('show which added lines their tests ran, and fetch that of kernels that count alone', async () => {
+    const before = app.farm.calls.get('getBuildCoverage') ?? 0;
+    await using plain = await app.open(build('dma-alias'));
+    await plain.page.getByText('patches').first().waitFor();
+    expect(app.farm.calls.get('getBuildCoverage') ?? 0).toBe(before);
+
+    await using opened = await app.open(`/builds/${COUNTED_BUILD}`);
+    const { page } = opened;
+    await page.getByText('4 of 5 added lines with code ran; 2 added lines in files that are not built').waitFor();
+    await page.getByText('Added up over 2 attempts on v-amd-roots, v-switch').waitFor();
+    await page.getByText('this kernel was not proven to run').waitFor();
+    const row = page.getByRole('row', { name: 'mm/hmm.c' });
+    expect(await row.locator('td').allTextContents()).toEqual(['mm/hmm.c', '6', '5', '4', '80 %']);
+    const missed = page.locator('.diff-missed .diff-text');
+    expect(await missed.allTextContents()).toEqual(['added: +did not run: ✗\t\treturn -EINVAL;']);
+    expect(await page.locator('.diff .coverage-ran').count()).toBe(4);
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+  });
+
+  it('show the score of their tests and the mutants that nothing noticed, and on request all of them', async () => {
+    await using opened = await app.open(`/builds/${MUTANTS_BUILD}`);
+    const { page } = opened;
+    await page.getByText('of 4 mutants tried 2 killed, 1 alive, 1 not reached').waitFor();
+    const rows = page.locator('table.mutants tbody tr');
+    expect(await rows.locator('td:first-child').allTextContents()).toEqual(['alive', 'not reached']);
+    await page.getByText('if (<img src=x onerror="window.planted=1">) negated').waitFor();
+    await page.getByRole('button', { name: 'All 5 mutants' }).click();
+    await page.getByText('FAILED tests_dma.c:50: data differs').first().waitFor();
+    expect(await rows.count()).toBe(5);
+    expect(await page.evaluate('window.planted')).toBeUndefined();
   });
 
   it('keep markup in subject, author, path, message and diff what it is: text', async () => {

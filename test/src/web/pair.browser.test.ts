@@ -193,4 +193,21 @@ describe('the page of an attempt with two machines', () => {
     expect(report).toContain(markdown);
     expect(errors).toEqual([]);
   });
+  it('names both sides of a job, and is not wider than a phone', async () => {
+    const options = { viewport: { width: 390, height: 844 } };
+    for (const path of [
+      `/runs/${pair.run}`,
+      `/attempts/${pair.attempt}`,
+      `/attempts/${pair.attempt}?view=log&stream=test`,
+    ]) {
+      await using opened = await app.open(path, options);
+      const { page, errors } = opened;
+      if (path.startsWith('/runs'))
+        await page.getByRole('article', { name: 'test server b on m1, client b on m2' }).waitFor();
+      else await page.getByRole('heading', { name: 'b on m1 and m2' }).waitFor();
+      if (path.endsWith('test')) await page.getByRole('navigation', { name: 'Whose streams are shown' }).waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(390);
+      expect(errors).toEqual([]);
+    }
+  });
 });

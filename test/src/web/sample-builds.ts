@@ -3,12 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   BundleManifest,
+  GCOV_NOTES_FILE,
+  MUTANTS_FILE,
   parsePatch,
+  SERIES_DIFF_FILE,
   type BuildDetail,
   type BuildSummary,
   type PatchSummary,
   type RunDetail,
 } from '@peerlab/contracts';
+import { COUNTED_BUILD, MUTANTS_BUILD } from './sample-coverage.js';
 
 /** Kernel builds of the sample runs, with the bundled series and one that would be markup. */
 
@@ -118,6 +122,8 @@ function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManif
 export class SampleBuilds {
   private readonly texts = new Map<string, (string | null)[]>();
   private readonly builds: BuildDetail[];
+  /** In no list. */
+  private readonly unlisted: BuildDetail[];
 
   constructor(ended: RunDetail, live: RunDetail) {
     const bundled = bundledTexts();
@@ -139,6 +145,22 @@ export class SampleBuilds {
       },
     ];
     this.texts.set(FAILED_BUILD, [HOSTILE_PATCH]);
+    const plain = this.build('base', ended, 'ready', []);
+    const file = { sha256: sha('notes'), sizeBytes: 70_000 };
+    const withFiles = (id: string, name: string, config: string, names: readonly string[]): BuildDetail => ({
+      ...plain,
+      id,
+      name,
+      config,
+      manifest: plain.manifest && {
+        ...plain.manifest,
+        files: { ...plain.manifest.files, ...Object.fromEntries(names.map((each) => [each, file])) },
+      },
+    });
+    this.unlisted = [
+      withFiles(COUNTED_BUILD, 'counted', 'coverage', [SERIES_DIFF_FILE, GCOV_NOTES_FILE]),
+      withFiles(MUTANTS_BUILD, 'mutants', 'peerlab', [MUTANTS_FILE]),
+    ];
   }
 
   /** Those whose kernel has a build-id that starts so. */
@@ -178,13 +200,13 @@ export class SampleBuilds {
 
   /** The build; throws when there is none. */
   get(id: string | undefined): BuildDetail {
-    const build = this.builds.find((each) => each.id === id);
+    const build = [...this.builds, ...this.unlisted].find((each) => each.id === id);
     if (build === undefined) throw new Error(`there is no build ${id}`);
     return build;
   }
 
   has(id: string | undefined): boolean {
-    return this.builds.some((each) => each.id === id);
+    return [...this.builds, ...this.unlisted].some((each) => each.id === id);
   }
 
   text(id: string, number: number): string | null {

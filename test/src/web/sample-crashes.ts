@@ -26,6 +26,19 @@ const CRASHES: readonly Omit<AttemptCrash, 'suite' | 'test'>[] = [
     endLine: 742,
     times: 1,
     frames: ['dump_stack_lvl', 'kasan_report', 'p2pvram_migrate_to_ram', 'do_swap_page', 'handle_mm_fault'],
+    sources: [
+      {
+        call: 'p2pvram_migrate_to_ram+0x1c4/0x2e0 [p2pvram]',
+        frames: [
+          { name: 'p2pvram_page', file: 'drivers/gpu/p2pvram/page.h', line: 41 },
+          { name: 'p2pvram_migrate_to_ram', file: 'drivers/gpu/p2pvram/migrate.c', line: 212 },
+        ],
+      },
+      {
+        call: 'do_swap_page+0x5a/0x1300',
+        frames: [{ name: 'do_swap_page <img src=x onerror="window.planted=1">', file: 'mm/memory.c', line: null }],
+      },
+    ],
     taint: 'GO',
   },
   {
@@ -40,9 +53,13 @@ const CRASHES: readonly Omit<AttemptCrash, 'suite' | 'test'>[] = [
     endLine: 12,
     times: 3,
     frames: [],
+    sources: [],
     taint: null,
   },
 ];
+
+/** What the kernel of the story was built from. */
+const GIT = { url: 'https://git.example.org/linux.git', ref: 'master', commit: 'a257'.padEnd(40, '9') };
 
 const pickLines = ({ role, stream, startLine, endLine, times, corrupted, suite, test }: AttemptCrash) => ({
   role,
@@ -89,7 +106,14 @@ export class SampleCrashes {
     const crash = this.attempts.get(id)?.results.find(({ verdict }) => verdict === 'crash');
     if (crash === undefined) return [];
     const { suite, test } = crash;
-    return CRASHES.map((each, at) => ({ ...each, suite, test, earlier: at * 4 }));
+    return CRASHES.map((each, at) => ({
+      ...each,
+      suite,
+      test,
+      earlier: at * 4,
+      git: at === 0 ? GIT : null,
+      patches: 2,
+    }));
   }
 
   private seenIn(): AttemptDetail[] {
@@ -124,6 +148,7 @@ export class SampleCrashes {
     return {
       ...summary,
       frames: crash.frames,
+      sources: crash.sources,
       taint: crash.taint,
       places: [
         {

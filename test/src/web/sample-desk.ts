@@ -14,6 +14,7 @@ import {
   type TokenView,
 } from '@peerlab/contracts';
 import { SampleBuilds } from './sample-builds.js';
+import { sampleCoverage, sampleMutants } from './sample-coverage.js';
 import { Refusal } from './sample-refusal.js';
 
 const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
@@ -82,6 +83,10 @@ export class SampleDesk {
         return this.builds.list(query['before'], Number(query['limit'] ?? 50));
       case 'getBuild':
         return this.builds.get(build);
+      case 'getBuildCoverage':
+        return sampleCoverage();
+      case 'getBuildMutants':
+        return sampleMutants();
       case 'getPatch': {
         const number = Number(params['number']);
         const text = this.builds.text(build, number);

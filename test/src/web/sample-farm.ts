@@ -27,6 +27,7 @@ import {
 } from '@peerlab/contracts';
 import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { z } from 'zod';
+import { SampleHealth } from './sample-health.js';
 import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
 import { SampleCrashes } from './sample-crashes.js';
@@ -53,6 +54,7 @@ builds:
 
 /** Lets one file through. */
 const SAMPLE_TICKET = 't'.repeat(32);
+const METRICS_AT = new Date().toISOString();
 
 /**
  * The controller's HTTP and live interface over a seeded farm in memory, for tests of the web UI.
@@ -71,6 +73,7 @@ export class SampleFarm {
   readonly liveRun: string;
   readonly buildAttempt: string;
   readonly desk: SampleDesk;
+  private readonly health: SampleHealth;
   /** How often each route was called. */
   readonly calls = new Map<RouteName, number>();
   /** Routes that answer 500 until removed. */
@@ -90,6 +93,7 @@ export class SampleFarm {
       for (const build of ['base', 'dma-alias']) this.jobs.push(sampleJob(run, build, machine));
     }
     for (const { attempt } of this.jobs) this.attempts.set(attempt.id, attempt);
+    this.health = new SampleHealth(run, this.jobs[0]?.attempt.id ?? '');
     this.endedRun = id;
     this.runs.set(id, this.endedDetail(run));
     const [, , intel] = this.machines;
@@ -250,7 +254,7 @@ export class SampleFarm {
         const results = this.attempts.get(params['attempt'] ?? '')?.results ?? [];
         const found = results.find((result) => result.suite === suite && result.test === test);
         if (found === undefined) throw new Refusal(404, 'not-found', `there is no result ${suite}/${test}`);
-        return found;
+        return { ...found, suspects: [] };
       }
       case 'getFailure':
       case 'listRunFailures':
@@ -297,6 +301,11 @@ export class SampleFarm {
         return machineAttempts(this.machine(params['machine']).name, [...this.attempts.values()]);
       case 'listMachineUse':
         return sampleUse(this.machines);
+      case 'getMachineHealth':
+      case 'listMachineAlarms':
+      case 'listAttemptAlarms':
+      case 'checkMachine':
+        return this.health.answer(name, params, body);
       case 'listMachineChanges':
         return this.machineChanges.filter(({ machine }) => machine === this.machine(params['machine']).name);
       case 'listMachineQueue':
@@ -322,9 +331,7 @@ export class SampleFarm {
         return machine;
       }
       case 'listMetrics':
-        return [
-          { suite: 'p2p-perf', name: 'copy_device', unit: 'GB/s', better: 'higher', lastAt: new Date().toISOString() },
-        ];
+        return [{ suite: 'p2p-perf', name: 'copy_device', unit: 'GB/s', better: 'higher', lastAt: METRICS_AT }];
       case 'listTests':
         return { tests: [{ suite: 'p2p-functional', test: 'retired_test' }], isCut: false };
       case 'session':
@@ -442,6 +449,8 @@ export class SampleFarm {
       yaml: YAML,
       jobViews: this.jobs.map(({ job }) => job),
       endsInMs: null,
+      purpose: 'test',
+      suspects: [],
       pin: { by: 'admin', reason: 'for the paper', at: new Date(Date.now() - 5_000_000).toISOString() },
     };
   }

@@ -14,6 +14,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
         features: job.build === 'base' ? [] : ['dma_alias'],
         config: 'peerlab',
         aliases: [],
+        git: null,
       },
       machine: job.machine,
       pair: job.pair,

@@ -101,6 +101,7 @@ export class SampleKernels {
       release: build.release ?? '',
       baseVersion: '7.3.4',
       buildId: build.buildId ?? '',
+      git: null,
       patches: name === 'base' ? 0 : 5,
       features: build.features ?? [],
       config: 'peerlab',

@@ -122,6 +122,7 @@ function machine(name: string, description: string, topology: string, read: Inve
     problem: null,
     lastSeenAt: new Date().toISOString(),
     lease: null,
+    unproven: null,
     configured: true,
     inventory: read,
     checks: {

@@ -18,7 +18,7 @@ export function machineAttempts(machine: string, attempts: readonly AttemptDetai
   return attempts
     .filter((attempt) => attempt.machine === machine)
     .toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))
-    .map(({ id, number, state, run, build, results, failure, startedAt, endedAt, streams }) => ({
+    .map(({ id, number, state, run, build, results, failure, startedAt, endedAt, streams, suspects }) => ({
       id,
       number,
       role: SOLE_ROLE,
@@ -26,6 +26,7 @@ export function machineAttempts(machine: string, attempts: readonly AttemptDetai
       run,
       build,
       verdict: state === 'ended' ? (results.find(({ verdict }) => verdict !== 'pass')?.verdict ?? 'pass') : null,
+      isSuspect: suspects.length > 0,
       failure: failure?.class ?? null,
       startedAt,
       endedAt,

@@ -234,6 +234,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     results,
     measurements: measurementsOf(kind, alias),
     files: [],
+    suspects: [],
   };
   return { job, attempt };
 }
@@ -315,6 +316,8 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     jobViews: [build, test],
     endsInMs: 310_000,
     pin: null,
+    purpose: 'test',
+    suspects: [],
   };
   const attempt: AttemptDetail = {
     ...summary,
@@ -332,6 +335,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     results: [],
     measurements: [],
     files: [],
+    suspects: [],
   };
   return { run, attempt };
 }

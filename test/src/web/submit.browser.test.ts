@@ -52,6 +52,27 @@ describe('form and YAML', () => {
     expect(await text()).not.toMatch(/v-switch|- name: base/);
   });
 
+  it('takes a tree of a repository with a series on top', async () => {
+    await using opened = await open();
+    const { page, editor, text } = opened;
+    await editor.fill('name: mine # short\nbuilds:\n  - name: base\n    series: []\n');
+    await page.getByRole('button', { name: '+ git tree' }).click();
+    await page.getByLabel('repository of build 2').fill('https://git.example.org/linux.git');
+    await page.getByLabel('branch, tag or commit of build 2').fill('refs/pull/7/head');
+    await page.getByRole('button', { name: '+ bundled series' }).first().click();
+    expect(await text()).toContain('git: {url: https://git.example.org/linux.git, ref: refs/pull/7/head}');
+    expect(await text()).toContain('name: mine # short');
+    const patch = 'From 0 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nSubject: fix\n\n---\n--- a/x\n+++ b/x\n';
+    await page
+      .getByLabel('series on top of build 2')
+      .setInputFiles({ name: 'fix.mbox', mimeType: 'text/plain', buffer: Buffer.from(patch) });
+    await page.getByText('with the bundled series, then an mbox of 1 KiB').waitFor();
+    expect(await text()).toContain('Subject: fix');
+    expect(await accessibilityFindings(page)).toEqual([]);
+    await page.getByLabel('what build 2 is made of').selectOption('base');
+    expect(await text()).not.toContain('git.example.org');
+  });
+
   it('keeps the form but greys it out while the YAML cannot be read, and shows problems at their fields', async () => {
     await using opened = await open();
     const { page, editor } = opened;

@@ -86,6 +86,17 @@ export const MachineConfig = z.strictObject({
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
+/** A URL, or a URL with the file of a credential that is sent to it alone, and never in the clear over a network. */
+const Repository = z.union([
+  RepositoryUrl.transform((url) => ({ url, credentialFile: null })),
+  z
+    .strictObject({ url: RepositoryUrl, credentialFile: FilePath })
+    .refine(({ url }) => /^https:\/\/|^http:\/\/(?:127\.0\.0\.1|\[::1\])[:/]/.test(url), {
+      path: ['url'],
+      error: 'a credential is sent over https alone',
+    }),
+]);
+
 const AgentFile = z.strictObject({
   controller: z.url({ protocol: /^(https?|wss?)$/, error: 'expected an http, https, ws or wss URL' }),
   tokenFile: FilePath,
@@ -105,7 +116,7 @@ const AgentFile = z.strictObject({
   /** What one build may use. */
   buildLimits: BuildLimits.prefault({}),
   /** Git repositories that builds may name, exactly so; without any only the farm's base and tarballs are built. */
-  repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).default([]),
+  repositories: z.array(Repository).max(REPOSITORIES_MAX).default([]),
   /** What the fetch from one of them may use. */
   fetchLimits: z
     .strictObject({
@@ -278,6 +289,10 @@ export function loadConfig(path: string, needsMachine = true): AgentConfig {
     tokenFile: resolve(folder, rest.tokenFile),
     stateDir: resolve(folder, rest.stateDir),
     cacheDir: resolve(folder, rest.cacheDir),
+    repositories: rest.repositories.map(({ url, credentialFile }) => ({
+      url,
+      credentialFile: credentialFile === null ? null : resolve(folder, credentialFile),
+    })),
     ...(kernelDir === undefined ? {} : { kernelDir: resolve(folder, kernelDir) }),
     ...(suitesDir === undefined ? {} : { suitesDir: resolve(folder, suitesDir) }),
     machines,

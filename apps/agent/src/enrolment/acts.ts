@@ -3,12 +3,12 @@ import type { MachineCheck } from '@peerlab/contracts';
 import { describeLoss, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
 import { output, script } from '../machine/command.js';
-import { adviceOf } from '../machine/errors.js';
+import { adviceOf, MachineError } from '../machine/errors.js';
 import { DeadlinePassed, formatSeconds, until } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
 import { check } from './judge.js';
 import { installDefaultAsCandidate } from './harmless-candidate.js';
-import { crashAndAwait } from './ordered-crash.js';
+import { crashAndAwait, resetAndAwait } from './ordered-crash.js';
 
 /** How long a line of the kernel's log may take to the record of the console. */
 const ECHO_MS = 30_000;
@@ -105,7 +105,9 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     note(`${machine.name} boots its default kernel once, under the name of a candidate`);
     const at = performance.now();
     await connection.reboot(signal);
-    const candidate = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
+    const candidate = await connection
+      .awaitBoot(before.kernel.bootId, () => limitMs, signal)
+      .catch((error: unknown) => afterNoBoot(acting, before, limitMs, error));
     const up = formatSeconds(performance.now() - at);
     if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate);
     note(`it came up after ${up}; now it crashes on purpose`);
@@ -133,6 +135,19 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
   } finally {
     await tidy(acting);
   }
+}
+
+/** No kernel answered after the one-shot reboot: the machine is reset, so that a failed check does not leave it away. */
+async function afterNoBoot(acting: ActingOn, { kernel }: Booted, limitMs: number, cause: unknown): Promise<never> {
+  if (!(cause instanceof DeadlinePassed)) throw cause;
+  const isBack = await resetAndAwait(acting, kernel.bootId, limitMs);
+  throw new MachineError(
+    'boot-select',
+    `booted once by the selected entry, ${acting.machine.name} did not answer: ${cause.message}` +
+      (isBack ? '; it came back after a reset of its power' : ''),
+    'look at its console',
+    cause,
+  );
 }
 
 /** The machine came back with its default kernel. */

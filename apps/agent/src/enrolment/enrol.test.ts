@@ -183,6 +183,15 @@ describe('what is proven by acting', () => {
     expect(lab.fake.running).toBe('default');
   });
 
+  it('fails where nothing answers after the one-shot boot, and brings the machine back', async () => {
+    lab.fake.candidateBoots = ['hang'];
+    expect(await proveFallback(acting())).toMatchObject({
+      verdict: 'fail',
+      detail: expect.stringMatching(/did not answer: .*; it came back after a reset of its power/),
+    });
+    expect([lab.fake.resets, lab.fake.running, lab.fake.customConfig]).toEqual([1, 'default', '']);
+  });
+
   it.each<[string, (fake: FakeMachine) => void, number, RegExp]>([
     [
       'a kernel without SysRq',

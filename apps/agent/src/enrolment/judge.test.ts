@@ -17,7 +17,7 @@ const seen = (text: string, change: Partial<LookedAt> = {}): LookedAt => ({
   machine: MACHINE,
   console: { problem: null },
   power: { state: 'on' },
-  nowSeconds: 1_700_000_001,
+  asked: { fromSeconds: 1_700_000_000.4, toSeconds: 1_700_000_001 },
   ...change,
 });
 
@@ -66,6 +66,14 @@ describe('what is wrong is named with its remedy', () => {
     ['clock', changed('1700000000', '1700003600'), 'warn: its clock differs from that of the agent by 3599 s'],
   ])('%s', (name, facts, expected) => {
     expect(verdictOf(facts, name)).toContain(expected);
+  });
+
+  it.each([
+    ['that took long to answer agrees', 1_699_999_960, 1_700_000_020, 'pass'],
+    ['that is behind', 1_700_000_100, 1_700_000_120, 'warn: its clock differs from that of the agent by -99 s'],
+    ['that is ahead', 1_699_999_900, 1_699_999_940, 'warn: its clock differs from that of the agent by 60 s'],
+  ])('of a clock: one %s', (_, fromSeconds, toSeconds, expected) => {
+    expect(verdictOf(GOOD_FACTS, 'clock', { asked: { fromSeconds, toSeconds } })).toContain(expected);
   });
 
   it('of what the drivers, the loader and the firmware say', () => {

@@ -191,9 +191,10 @@ function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
   );
 }
 
-function clock({ clock: seconds }: MachineFacts, nowSeconds: number): MachineCheck {
+function clock({ clock: seconds }: MachineFacts, { fromSeconds, toSeconds }: LookedAt['asked']): MachineCheck {
   if (seconds === null) return check('clock', 'warn', 'date printed no time', 'install coreutils');
-  const off = Math.round(seconds - nowSeconds);
+  // It read its clock at some time between the question and the answer, which a slow machine takes long for.
+  const off = Math.round(Math.min(0, seconds + 1 - fromSeconds) + Math.max(0, seconds - toSeconds));
   if (Math.abs(off) <= CLOCK_WARN_SECONDS) return check('clock', 'pass', 'its clock agrees with that of the agent');
   return check('clock', 'warn', `its clock differs from that of the agent by ${off} s`, 'run an NTP client on both');
 }
@@ -249,8 +250,8 @@ export interface LookedAt {
   console: { problem: string | null } | 'not-looked-at' | null;
   /** What the power driver said; null = none is configured. */
   power: { state: string } | { problem: string } | null;
-  /** Seconds since 1970 by the agent's clock. */
-  nowSeconds: number;
+  /** When the machine was asked for its facts and when it had answered, in seconds since 1970 by the agent's clock. */
+  asked: { fromSeconds: number; toSeconds: number };
 }
 
 function consoleCheck({ console }: LookedAt): MachineCheck {
@@ -326,7 +327,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
     kdump(facts),
     upgrades(facts),
     modules(facts),
-    clock(facts, seen.nowSeconds),
+    clock(facts, seen.asked),
     ...devices(inventory),
   ];
 }

@@ -17,6 +17,12 @@ async function problemOf(act: () => Promise<void>, signal: AbortSignal): Promise
   }
 }
 
+async function askFacts(session: Session, signal: AbortSignal): Promise<Pick<LookedAt, 'facts' | 'asked'>> {
+  const fromSeconds = Date.now() / 1000;
+  const facts = await readFacts(session, signal);
+  return { facts, asked: { fromSeconds, toSeconds: Date.now() / 1000 } };
+}
+
 async function powerOf({ power }: Machine, signal: AbortSignal): Promise<LookedAt['power']> {
   if (power === null) return null;
   try {
@@ -42,11 +48,9 @@ export async function checkInventoried(
   session: Session,
   signal: AbortSignal,
 ): Promise<MachineCheck[]> {
-  const facts = await readFacts(session, signal);
   return judge({
-    facts,
+    ...(await askFacts(session, signal)),
     inventory,
-    nowSeconds: Date.now() / 1000,
     bootPolicy: await readBootPolicy(session, signal),
     loader: machine.boot.loader,
     loaderProblem: 'not-asked',
@@ -67,12 +71,9 @@ export async function lookAtMachine(
   looksAtConsole = true,
 ): Promise<{ checks: MachineCheck[]; inventory: Inventory }> {
   const inventory = await readInventory(session, signal);
-  const facts = await readFacts(session, signal);
-  const nowSeconds = Date.now() / 1000;
   const checks = judge({
-    facts,
+    ...(await askFacts(session, signal)),
     inventory,
-    nowSeconds,
     bootPolicy: await readBootPolicy(session, signal),
     loader: machine.boot.loader,
     loaderProblem: await problemOf(() => machine.boot.preflight(session), signal),

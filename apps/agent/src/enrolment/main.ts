@@ -31,8 +31,9 @@ function personAt(json: boolean, signal: AbortSignal): Person {
   };
 }
 
-// The person sees what matters; the journal of a service is not where they look.
+// The person sees what matters in words; lines for the journal of a service come only with trouble.
 log.setBindings({ program: 'enrolment' });
+log.level = process.env['PEERLAB_LOG_LEVEL'] ?? 'warn';
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));

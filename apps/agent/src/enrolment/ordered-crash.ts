@@ -81,9 +81,20 @@ async function whyAway(
           ];
   const message = `told to crash, ${machine.name} did not come back by itself: ${away}; ${why}`;
   if (machine.power === null) return new MachineError('boot-select', message, `reset it by hand; ${remedy}`, cause);
-  note('it did not come back by itself; resetting it');
+  await resetAndAwait({ connection, machine, note, signal }, bootId, limitMs);
+  return new MachineError('boot-select', `${message}; it came back after a reset of its power`, remedy, cause);
+}
+
+/** Resets the power of a machine that does not answer, and waits for a kernel. Resolves to false where it has no power driver. */
+export async function resetAndAwait(
+  { connection, machine, note, signal }: Pick<ActingOn, 'connection' | 'machine' | 'note' | 'signal'>,
+  notBootId: string,
+  limitMs: number,
+): Promise<boolean> {
+  if (machine.power === null) return false;
+  note(`${machine.name} did not come back by itself; resetting it`);
   await machine.power.reset(signal);
   connection.forgetReboot();
-  await connection.awaitBoot(bootId, () => limitMs, signal);
-  return new MachineError('boot-select', `${message}; it came back after a reset of its power`, remedy, cause);
+  await connection.awaitBoot(notBootId, () => limitMs, signal);
+  return true;
 }

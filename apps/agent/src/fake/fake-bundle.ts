@@ -37,15 +37,18 @@ export async function makeFakeBundle(
   folder: string,
   suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number; tests?: readonly string[] }[],
   modules: (release: string) => Buffer = (release) => fakeModules(release, randomBytes(5_000)),
+  /** Files of the bundle beside what every one has, by name. */
+  more: Readonly<Record<string, Buffer>> = {},
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
   await mkdir(join(root, 'suites'), { recursive: true });
-  const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`)];
+  const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`), ...Object.keys(more)];
   const files: BundleManifest['files'] = {};
   const key = sha256(randomBytes(32));
   const release = `7.3.4-peerlab-${key.slice(0, 8)}`;
   for (const name of names) {
-    const bytes = name === 'modules.tar' ? modules(release) : randomBytes(name === 'vmlinuz' ? 700_000 : 5_000);
+    const noise = (): Buffer => randomBytes(name === 'vmlinuz' ? 700_000 : 5_000);
+    const bytes = more[name] ?? (name === 'modules.tar' ? modules(release) : noise());
     await writeFile(join(root, name), bytes);
     files[name] = { sha256: sha256(bytes), sizeBytes: bytes.length };
   }
@@ -78,16 +81,22 @@ export async function makeFakeBundle(
 }
 
 /** An artifact store with one bundle in it; uploads are remembered. */
-export function fakeArtifacts(bundle: { tar: string; sha256: string }): Artifacts & { uploads: string[] } {
+export function fakeArtifacts(bundle: {
+  tar: string;
+  sha256: string;
+}): Artifacts & { uploads: string[]; stored: Map<string, Buffer> } {
   const uploads: string[] = [];
+  const stored = new Map<string, Buffer>();
   return {
     uploads,
+    stored,
     async download(digest, path) {
       if (digest !== bundle.sha256) throw new Error(`no artifact ${digest}`);
       await copyFile(bundle.tar, path);
     },
-    async upload(digest) {
+    async upload(digest, path) {
       uploads.push(digest);
+      stored.set(digest, await readFile(path));
     },
     async findBundle() {
       return null;

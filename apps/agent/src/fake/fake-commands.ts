@@ -254,6 +254,8 @@ async function runFakeSuite(
         conclude(answers[0] === '4 5a5a5a5a');
         break;
       }
+      case 'machine-check':
+        return machine.machineCheck();
       case 'oops':
         return machine.oops('peerlab_broken');
       case 'exit':

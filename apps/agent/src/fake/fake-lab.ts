@@ -47,6 +47,8 @@ export interface FakeLabOptions {
   power?: boolean;
   /** What the bundle has as modules.tar; by default what a build makes. */
   modules?: (release: string) => Buffer;
+  /** Files of the bundle beside what every one has. */
+  more?: Readonly<Record<string, Buffer>>;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
   watchdog?: Machine['watchdog'];
@@ -61,6 +63,9 @@ export interface FakeLab {
   /** The fake behind the real drivers: SSH, GRUB, console file, memory file. */
   machine: Machine;
   bundles: BundleCache;
+  bundle: FakeBundle;
+  /** What was uploaded, by digest. */
+  stored: ReadonlyMap<string, Buffer>;
   assign(attemptId?: string): Assignment & { work: TestWork };
 }
 
@@ -84,6 +89,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
         },
       ],
       options.modules,
+      options.more,
     ));
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
@@ -119,10 +125,13 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     deviceMemory: [createFileMemory({ path: memoryFile })],
     link: options.link ?? null,
   };
+  const artifacts = fakeArtifacts(bundle);
   return {
     fake,
     machine,
-    bundles: new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle)),
+    bundles: new BundleCache(join(folder, 'cache'), artifacts),
+    bundle,
+    stored: artifacts.stored,
     assign: (attemptId = randomUUID()) => ({
       participantId: attemptId,
       attemptId,

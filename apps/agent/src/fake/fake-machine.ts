@@ -8,6 +8,8 @@ import type { FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 export type FakeBoot =
   | 'up'
   | 'panic'
+  /** The hardware stops it. */
+  | 'machine-check'
   | 'no-root'
   | 'hang'
   | 'garbage'
@@ -18,7 +20,18 @@ export type FakeBoot =
 /** What one test of a fake suite does. */
 export interface FakeTest {
   id: string;
-  act: 'pass' | 'fail' | 'skip' | 'oops' | 'oops-before-announcing' | 'hang' | 'drop-link' | 'exit' | 'warn' | 'oracle';
+  act:
+    | 'pass'
+    | 'fail'
+    | 'skip'
+    | 'oops'
+    | 'oops-before-announcing'
+    | 'machine-check'
+    | 'hang'
+    | 'drop-link'
+    | 'exit'
+    | 'warn'
+    | 'oracle';
   proof?: object;
   /** Lines that it prints between its announcement and its act, asked for at each run. */
   output?: () => string[];
@@ -54,6 +67,12 @@ export interface FakeSettings {
   candidateBuildId: string;
   candidateRelease: string;
 }
+
+const MACHINE_CHECK: readonly string[] = [
+  '[    1.500001] mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 4: be00000000800400',
+  '[    1.500002] Kernel panic - not syncing: Fatal machine check',
+  '[    1.500003] Rebooting in 5 seconds..',
+];
 
 const DEFAULT = {
   release: '6.1.0-50-cloud-amd64',
@@ -247,6 +266,13 @@ export class FakeMachine {
     void this.#boot();
   }
 
+  /** The hardware stops the kernel by a machine check, and panic= reboots. */
+  machineCheck(): void {
+    this.console(...MACHINE_CHECK);
+    this.goDown();
+    void this.#boot();
+  }
+
   async reboot(): Promise<void> {
     if (this.wayDown === 'crashes') {
       this.console(
@@ -300,6 +326,10 @@ export class FakeMachine {
           '[    0.900000] Kernel panic - not syncing: peerlab: panic at boot',
           '[    0.900001] Rebooting in 5 seconds..',
         );
+        await this.#boot();
+        return;
+      case 'machine-check':
+        this.console(banner, ...MACHINE_CHECK);
         await this.#boot();
         return;
       case 'no-root':

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server as HttpServer } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 
@@ -36,6 +36,8 @@ export interface GitServer {
   url(name: string): string;
   /** Requests so far, as a server would log them: one line for each service that was asked for. */
   readonly requests: string[];
+  /** Command lines of processes whose arguments or environment named the password, seen while they were served. */
+  readonly seenSecrets: string[];
   close(): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export async function startGitDaemon(folder: string): Promise<GitServer> {
   return {
     url: (name) => `git://127.0.0.1:${port}/${name}`,
     requests,
+    seenSecrets: [],
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -74,10 +77,39 @@ export async function startGitDaemon(folder: string): Promise<GitServer> {
   };
 }
 
-/** `git http-backend` behind a small server, which speaks CGI to it. */
-export async function startGitHttp(folder: string): Promise<GitServer> {
+/** Arguments and environments of all processes of this computer that name a secret. */
+function processesWith(secret: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return [];
+    try {
+      const texts = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+      return texts.some((text) => text.includes(secret)) ? [texts[0]?.replaceAll('\0', ' ') ?? ''] : [];
+    } catch {
+      // It ended meanwhile.
+      return [];
+    }
+  });
+}
+
+/**
+ * `git http-backend` behind a small server, which speaks CGI to it.
+ * @param login who alone may read, by basic authentication
+ */
+export async function startGitHttp(folder: string, login?: { user: string; password: string }): Promise<GitServer> {
   const requests: string[] = [];
+  const seenSecrets: string[] = [];
   const server = createServer((request, response) => {
+    if (login !== undefined) {
+      const wanted = `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
+      if (request.headers.authorization !== wanted) {
+        request.resume();
+        requests.push('refused');
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+        return;
+      }
+      // While the client that was let in waits for its answer.
+      seenSecrets.push(...processesWith(login.password));
+    }
     const url = new URL(request.url ?? '/', 'http://localhost');
     requests.push(`${request.method} ${url.pathname}${url.search}`);
     const child = spawn('git', ['http-backend'], {
@@ -120,6 +152,7 @@ export async function startGitHttp(folder: string): Promise<GitServer> {
   return {
     url: (name) => `http://127.0.0.1:${port}/${name}`,
     requests,
+    seenSecrets,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));

@@ -3,4 +3,6 @@ export { makeFakeBundle } from './fake-bundle.js';
 export { type FakeBoot, type FakeEvent, type FakeMachine, type FakeTest } from './fake-machine.js';
 export { FAKE_PACE, FAKE_SUITE, type FakeBundle, type FakeLab, type FakeLabOptions, startFakeLab } from './fake-lab.js';
 export { InProcessAgent } from './in-process-agent.js';
+export { tarEntry, tarOf } from './tar-bytes.js';
 export { startFakeMachine } from './start-fake-machine.js';
+export { type GitServer, startGitDaemon } from './git-servers.js';

@@ -24,11 +24,12 @@ olddefconfig modules:
 	@:
 headers:
 	@mkdir -p usr/include
-vmlinux: mm/hmm.o
-	@$(CC) -nostdlib -static -Wl,--build-id=sha1 -Wl,-e,0 -o $@ $^ && : >System.map
+-include mm/Makefile
+vmlinux: mm/hmm.o init/main.o
+	@$(CC) -nostdlib -static -Wl,--build-id=sha1 -Wl,-e,0 -Wl,--unresolved-symbols=ignore-all -o $@ $^ && : >System.map
 %.o: %.c include/linux/memremap.h
 	@echo "  CC      $@"
-	@$(CC) -O2 -Iinclude -c -o $@ $<
+	@$(CC) -O2 -Iinclude $(if $(GCOV_PROFILE_$(@F)),-fprofile-arcs -ftest-coverage) -c -o $@ $<
 bzImage: vmlinux
 	@mkdir -p arch/x86/boot && cp vmlinux arch/x86/boot/bzImage
 kernelrelease:
@@ -43,6 +44,8 @@ const TREE: Readonly<Record<string, string>> = {
   Kbuild: '',
   Kconfig: '',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
+  'init/main.c': 'int start;\n',
+  'mm/Makefile': '# as the kernel has one\n',
   'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
   'include/linux/memremap.h': '#define PAGES 1\n',
   'tools/testing/selftests/Makefile': `install:
@@ -61,6 +64,7 @@ const SUITES = `{"suites": [{"name": "p2p-functional", "about": "", "kind": "fun
 const KERNEL: Readonly<Record<string, string>> = {
   'base.json': '{\n  "package": "toy-source"\n}\n',
   'config/peerlab.config': 'CONFIG_TOY=y\n',
+  'config/coverage.config': 'CONFIG_GCOV_KERNEL=y\n',
   'module/Kbuild': '',
   'module/Makefile': '',
   'module/peerlab.c': 'int provider;\n',
@@ -134,6 +138,14 @@ export function toyPatch(subject: string, file: string, before: string | null, a
 /** A patch that puts make syntax in front of the toy's Makefile: it runs at every call of make. */
 export const toyMakefilePatch = (subject: string, text: string): string =>
   toyPatch(subject, 'Makefile', MAKEFILE, `${text}\n${MAKEFILE}`);
+
+/** A patch that makes this of the toy's one C file. */
+export const toyCodePatch = (subject: string, code: string): string =>
+  toyPatch(subject, 'mm/hmm.c', TREE['mm/hmm.c'] ?? '', `#include <linux/memremap.h>\n${code}`);
+
+/** A patch that gives the toy's one C file a branch. */
+export const toyBranchPatch = (subject: string, condition: string): string =>
+  toyCodePatch(subject, `int hmm(int x)\n{\n\tif (${condition})\n\t\treturn -22;\n\treturn PAGES + 1;\n}\n`);
 
 /** A patch of an innocent series. */
 export const toySourcePatch = (subject: string, pages: number): string =>

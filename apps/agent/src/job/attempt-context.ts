@@ -13,6 +13,7 @@ import { KernelLog } from './kernel-log.js';
 import type { DeviceErrors } from './device-errors.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { Meetings } from './meetings.js';
+import type { KernelSymbols } from '../symbols/kernel-symbols.js';
 import type { PeerFacts } from './peer-facts.js';
 import type { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
@@ -87,6 +88,8 @@ export class AttemptContext {
     readonly records: MachineRecords | null = null,
     /** How it meets the other participants; null = it has none. */
     readonly meetings: Meetings | null = null,
+    /** What finds addresses of reports in the source; null = they are not looked up. */
+    readonly symbols: Pick<KernelSymbols, 'place'> | null = null,
   ) {
     this.signal = AbortSignal.any([stop, this.#broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;

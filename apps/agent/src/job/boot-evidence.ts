@@ -8,7 +8,7 @@ import type { SerialLine } from './serial-recorder.js';
  */
 export type BootEvidence =
   | { kind: 'crash'; signature: string; fromSeq: number }
-  /** It came up to where it mounts its root file system, and could not. */
+  /** It came up to where it mounts its file systems, and could not. */
   | { kind: 'no-root'; message: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
   | { kind: 'started'; fromSeq: number }
@@ -20,7 +20,10 @@ export type BootEvidence =
 /** Longest line that is quoted, in characters. */
 const MESSAGE_MAX = 300;
 
-/** What the kernel, initramfs-tools, dracut and systemd print without a root file system: all words of one row. */
+/**
+ * What the kernel, initramfs-tools, dracut and systemd print when the root or another file system of fstab is not there: all words of
+ * one row.
+ */
 const NO_ROOT: readonly (readonly string[])[] = [
   ['VFS: Unable to mount root fs'],
   ['Kernel panic - not syncing: No working init found'],
@@ -30,6 +33,7 @@ const NO_ROOT: readonly (readonly string[])[] = [
   ['dracut: FATAL: '],
   ['dracut-initqueue timeout'],
   ['Entering emergency mode'],
+  ['You are in emergency mode.'],
 ];
 
 /** Times that a loader takes an entry that was selected for one boot: more is a loop. */

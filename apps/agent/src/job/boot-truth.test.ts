@@ -149,7 +149,7 @@ describe('a candidate that finds no root file system', () => {
     fake.candidateBoots = ['no-root'];
     const first = await runAttempt();
     expect(first.failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
-    expect(first.failure?.message).toContain('may lack a driver that the root of this machine needs');
+    expect(first.failure?.message).toContain('may lack a driver that the disks of this machine need');
     expect(bootResult(first.events)).toBeNull();
     fake.candidateBoots = ['up'];
     expect((await runAttempt()).failure).toBeNull();

@@ -109,6 +109,7 @@ class BuildJob {
         fragment,
         domain,
         kselftests: this.#work.kselftests ?? [],
+        mutants: this.#work.mutants?.count,
       };
       if (source !== undefined) request.source = await this.#fetchSource(builder, source);
       this.#unmet = unmetBases(this.#mails, request.source?.commit ?? null);

@@ -1,8 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { trimBuiltBundles } from './builder-cache.js';
+import { BuilderCache, trimBuiltBundles } from './builder-cache.js';
 
 it('keeps the finished bundles that were uploaded last, and touches nothing else', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'built-'));
@@ -21,3 +31,26 @@ it('keeps the finished bundles that were uploaded last, and touches nothing else
     rmSync(folder, { recursive: true });
   }
 });
+
+// Only root gives files away.
+it.runIf(process.getuid?.() === 0)(
+  'gives the account of the builds what root has left in one of its trees',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-'));
+    try {
+      const account = { uid: 54_321, gid: 54_321 };
+      const tree = join(folder, 'builder/kernel/tree-peerlab-0');
+      mkdirSync(join(tree, 'include'), { recursive: true });
+      writeFileSync(join(folder, 'outside'), '');
+      symlinkSync(join(folder, 'outside'), join(tree, 'link'));
+      chownSync(tree, account.uid, account.gid);
+      writeFileSync(join(tree, 'include/auto.conf'), '');
+      await new BuilderCache(folder, account).prepare();
+      for (const path of ['', 'include', 'include/auto.conf', 'link'])
+        expect(lstatSync(join(tree, path)), path).toMatchObject(account);
+      expect(lstatSync(join(folder, 'outside')).uid).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

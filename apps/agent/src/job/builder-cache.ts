@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orIfAbsent } from '@peerlab/runtime';
 import type { BuildAccount } from '../sandbox/account.js';
@@ -50,9 +50,10 @@ export class BuilderCache {
     const paths = [this.folder, kernel, join(this.folder, 'ccache')];
     for (const path of paths) await chown(path, uid, gid);
     const entries = [...paths.slice(2), ...(await readdir(kernel)).map((name) => join(kernel, name))];
-    for (const path of entries) {
-      if ((await lstat(path)).uid !== uid) await runTool('chown', ['-hR', `${uid}:${gid}`, path]);
-    }
+    // All files are looked at: a script that root runs in here by hand leaves some of its own in a tree of the account,
+    // and the next build fails at them as if its kernel were wrong.
+    const foreign = ['!', '-uid', String(uid), '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+'];
+    await runTool('find', [...entries, '-ignore_readdir_race', '-xdev', ...foreign]);
   }
 
   /**

@@ -5,8 +5,11 @@ import {
   BUNDLE_MAX_BYTES,
   BUNDLE_PATH_MAX,
   BundleManifest,
+  GCOV_NOTES_FILE,
   MANIFEST_FILE,
   MANIFEST_MAX_BYTES,
+  MUTANTS_FILE,
+  SERIES_DIFF_FILE,
   whyBadBundle,
 } from '@peerlab/contracts';
 import { ArchiveError, type FolderLimits, type PlainFile, readPlainFolder, showName } from '../archive/index.js';
@@ -34,7 +37,19 @@ const LIMITS: FolderLimits = {
 
 /** Files that a build makes beside its suites. The first two are what a machine needs. */
 const NEEDED = ['vmlinuz', MODULES_FILE] as const;
-const KNOWN: ReadonlySet<string> = new Set([MANIFEST_FILE, ...NEEDED, 'config', 'System.map']);
+const KNOWN: ReadonlySet<string> = new Set([
+  MANIFEST_FILE,
+  ...NEEDED,
+  'config',
+  'System.map',
+  'sources.gz',
+  SERIES_DIFF_FILE,
+  GCOV_NOTES_FILE,
+  MUTANTS_FILE,
+]);
+/** Debug information of the image and of modules. */
+const DEBUG = /^debug\/(?:vmlinux|[a-zA-Z0-9_-]{1,64}\.ko)$/;
+const FOLDERS: ReadonlySet<string> = new Set(['suites', 'debug']);
 const SUITE = /^suites\/[a-zA-Z0-9_][a-zA-Z0-9._-]{0,63}$/;
 
 /** Digits of the key at the end of a release. */
@@ -80,8 +95,10 @@ export async function checkBuiltBundle(
 }
 
 function whyUnknown(name: string, kind: 'file' | 'folder'): string | null {
-  if (kind === 'folder') return name === 'suites' ? null : `the folder ${showName(name)} is no part of a bundle`;
-  return KNOWN.has(name) || SUITE.test(name) ? null : `the file ${showName(name)} is no part of a bundle`;
+  if (kind === 'folder') return FOLDERS.has(name) ? null : `the folder ${showName(name)} is no part of a bundle`;
+  return KNOWN.has(name) || SUITE.test(name) || DEBUG.test(name)
+    ? null
+    : `the file ${showName(name)} is no part of a bundle`;
 }
 
 function parseManifest(text: Buffer): BundleManifest {

@@ -40,6 +40,7 @@ describe('the evidence of a boot', () => {
     ['ALERT!  UUID=0fa4 does not exist.  Dropping to a shell!'],
     ['dracut-initqueue[312]: Warning: dracut-initqueue timeout - starting timeout scripts'],
     ['Gave up waiting for root file system device.  Common problems:'],
+    ['You are in emergency mode. After logging in, type "journalctl -xb" to view'],
   ])('a candidate without a root file system is not a crash: %s', (text) => {
     expect(read(LOADING, BANNER, text, 'Kernel panic - not syncing: VFS')).toEqual({
       kind: 'no-root',

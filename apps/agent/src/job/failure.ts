@@ -1,4 +1,4 @@
-import { type AnyStage, type AttemptEvent, cutText, type FailureClass } from '@peerlab/contracts';
+import { type AnyStage, type AttemptEvent, cutText, type FailureClass, isHardwareCrash } from '@peerlab/contracts';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { DeadlinePassed } from '../timing.js';
 
@@ -17,6 +17,15 @@ export class JobFailure extends Error {
     super(message);
     this.name = 'JobFailure';
   }
+}
+
+/**
+ * A crash of the kernel under test as the end of its attempt. One by which the hardware stopped the kernel says nothing about
+ * it: the lab's, and repeated.
+ */
+export function crashFailure(message: string, signature: string): JobFailure {
+  if (!isHardwareCrash(signature)) return new JobFailure('kernel-crash', message, signature);
+  return new JobFailure('infrastructure', `the hardware stopped the kernel: ${message}`);
 }
 
 /** The agent's whole life ends: nothing more may be written, the next start cleans up. */

@@ -1,3 +1,5 @@
+import { heartbeat } from '../machine/heartbeat.js';
+
 /** Most of the list of files that is sent, in bytes; 6000 modules are 1 MB. The digest covers all of it. */
 const LIST_MAX_BYTES = 8 * 1024 * 1024;
 
@@ -9,7 +11,8 @@ const LIST_MAX_BYTES = 8 * 1024 * 1024;
 export const FINGERPRINT = (expected: string): string => `
 export LC_ALL=C
 list=$(mktemp /run/peerlab-fingerprint.XXXXXX) || exit 1
-trap 'rm -f "$list" "$list.roots"' EXIT
+${heartbeat('"$list"', 2)}
+trap 'kill "$beat" 2>/dev/null; rm -f "$list" "$list.roots"' EXIT
 digest() { sha256sum | cut -d' ' -f1; }
 programs=$(for name in sshd sh sha256sum find systemctl grub-editenv tar; do command -v $name; done)
 for path in /boot /boot/efi "/lib/modules/$(uname -r)" \\

@@ -7,8 +7,12 @@ import type { KernelIdentity } from './kernel-identity.js';
 import type { Fingerprint, MachineRecord } from './machine-record.js';
 import type { AttemptContext } from './attempt-context.js';
 
-/** Some 300 MB are read twice per attempt; an emulated machine takes a minute for that. */
-const FINGERPRINT_MS = 300_000;
+/**
+ * Some 300 MB are read twice per attempt. A server takes seconds for that, an emulated machine beside other work minutes:
+ * what ends it is that it does not go on.
+ */
+const FINGERPRINT_MS = 3_600_000;
+const FINGERPRINT_SILENCE_MS = 300_000;
 /** Files that a message names; the record has all of them. */
 const NAMED_FILES = 10;
 /** Longest path in a message, in characters. */
@@ -152,7 +156,12 @@ async function takeFingerprint(
   signal: AbortSignal,
 ): Promise<ReturnType<typeof parseFingerprint>> {
   const command = script('fingerprint', { expected: expected ?? '' }, FINGERPRINT(expected ?? ''));
-  return parseFingerprint(await output(session, command, { timeoutMs: FINGERPRINT_MS, signal }));
+  const text = await output(session, command, {
+    timeoutMs: FINGERPRINT_MS,
+    silenceMs: FINGERPRINT_SILENCE_MS,
+    signal,
+  });
+  return parseFingerprint(text);
 }
 
 const adviceFor = (machine: string): string =>

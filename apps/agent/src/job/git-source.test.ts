@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeRepository, type GitServer, startGitDaemon, startGitHttp } from '../fake/git-servers.js';
 import { toySourcePatch, writeToySource } from '../fake/toy-kernel.js';
+import type { AllowedRepository } from '../source/index.js';
 import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
 /** Real builds in the sandbox: minutes on a computer that does something else beside them. */
@@ -21,13 +23,14 @@ beforeEach(async () => {
   writeToySource(repository.folder);
   repository.commit('the toy');
   server = await startGitDaemon(join(toy.folder, 'served'));
-  toy.settings.repositories = [server.url('linux')];
+  toy.settings.repositories = allow(server.url('linux'));
 });
 afterEach(async () => {
   await server.close();
   toy.remove();
 });
 
+const allow = (url: string, credentialFile: string | null = null): AllowedRepository[] => [{ url, credentialFile }];
 const failure = ({ events }: ToyBuild) => {
   const end = events.at(-1);
   return end?.type === 'finished' ? end.failure : null;
@@ -82,6 +85,17 @@ describe('a git source', () => {
     expect([patched.base, patched.key === plain.key]).toEqual([plain.base, false]);
   });
 
+  it('says where its functions are, and keeps debug information where the configuration has it', async () => {
+    const plain = manifestOf(await build('main'));
+    expect(Object.keys(plain.files)).toContain('sources.gz');
+    expect(Object.keys(plain.files)).not.toContain('debug/vmlinux');
+    const source = { git: { url: server.url('linux'), ref: 'main' } };
+    const debug = manifestOf(await toy.build([], { source, fragment: 'CONFIG_DEBUG_INFO=y' }));
+    expect(Object.keys(debug.files)).toEqual(expect.arrayContaining(['sources.gz', 'debug/vmlinux']));
+    const listed = readFileSync(join(toy.settings.cacheDir, 'bundles', debug.key, 'sources.gz'));
+    expect(gunzipSync(listed).toString()).toMatch(/^hmm \d+ mm\/hmm\.c$/m);
+  });
+
   it('that has not moved costs one question, and a commit that was fetched before none', async () => {
     const commit = repository.git('rev-parse', 'HEAD');
     const first = manifestOf(await build('main'));
@@ -115,7 +129,7 @@ describe('a git source', () => {
     const http = await startGitHttp(join(toy.folder, 'served'));
     try {
       const url = http.url('linux/.git');
-      toy.settings.repositories = [url];
+      toy.settings.repositories = allow(url);
       expect(manifestOf(await build('main', url)).base.version).toBe('7.3.99');
       expect(http.requests[0]).toBe('GET /linux/.git/info/refs?service=git-upload-pack');
     } finally {
@@ -153,7 +167,7 @@ describe('a git source', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
     const url = `git://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/linux`;
-    toy.settings.repositories = [url];
+    toy.settings.repositories = allow(url);
     toy.settings.fetchLimits = { mirrorMiB: 1024, seconds: 2 };
     try {
       expect(failure(await build('0123456789012345678901234567890123456789', url))).toMatchObject({
@@ -166,12 +180,91 @@ describe('a git source', () => {
   });
 
   it('of a repository that the builder does not allow is not even asked for', async () => {
-    toy.settings.repositories = [server.url('other')];
+    toy.settings.repositories = allow(server.url('other'));
     expect(failure(await build('main'))).toMatchObject({
       class: 'request',
       message: expect.stringMatching(/does not fetch from git:.*: name it under repositories/),
     });
     expect(server.requests).toEqual([]);
+  });
+
+  describe('that asks who wants it', () => {
+    const SECRET = 'pa$$w0rd-%41"`;x';
+    const [ME, OTHER] = [
+      { user: 'me', password: SECRET },
+      { user: 'me', password: 'old' },
+    ];
+    let http: GitServer;
+    let file: string;
+    beforeEach(async () => {
+      http = await startGitHttp(join(toy.folder, 'served'), ME);
+      file = join(toy.folder, 'credential');
+    });
+    afterEach(() => http.close());
+
+    /** Everything that a build said or left, and that others can read. */
+    const isSaid = (one: ToyBuild, text: string): boolean =>
+      [JSON.stringify(one.events), one.log('build'), one.log('agent')].some((said) => said.includes(text));
+
+    it('gets the credential of the builder, which stands nowhere else', async () => {
+      writeFileSync(file, `me:${SECRET}\n`, { mode: 0o600 });
+      const url = http.url('linux/.git');
+      toy.settings.repositories = allow(url, file);
+      const one = await build('main', url);
+      expect(manifestOf(one).base.version).toBe('7.3.99');
+      expect(isSaid(one, SECRET)).toBe(false);
+      // No argument and no environment of any process named it, and no file is left.
+      expect(http.seenSecrets).toEqual([]);
+      const left = readdirSync(join(toy.settings.cacheDir, 'agent'), { recursive: true, withFileTypes: true });
+      const files = left.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+      expect(files.filter((each) => readFileSync(each).includes(SECRET))).toEqual([]);
+      expect(files.length).toBeGreaterThan(0);
+    });
+
+    it.each([
+      ['none', null, null, /cannot be read: .*; give the builder a credentialFile for it$/],
+      [
+        'a wrong one',
+        `me:${OTHER.password}\n`,
+        0o600,
+        /cannot be read: .*; it refuses what the credentialFile of the builder has$/,
+      ],
+      [
+        'one that all may read',
+        `me:${SECRET}\n`,
+        0o644,
+        /the credential file of .* is readable for others; chmod 600 it$/,
+      ],
+      ['one that is none', `${SECRET}\n\n`, 0o600, /has to be one line, USER:PASSWORD$/],
+    ])('says so where the builder has %s', async (_name, text, mode, message) => {
+      if (text !== null && mode !== null) {
+        writeFileSync(file, text);
+        chmodSync(file, mode);
+      }
+      const url = http.url('linux/.git');
+      toy.settings.repositories = allow(url, text === null ? null : file);
+      const one = await build('main', url);
+      expect(failure(one)).toMatchObject({ class: 'infrastructure', message: expect.stringMatching(message) });
+      expect(isSaid(one, SECRET)).toBe(false);
+    });
+
+    it('says so where the file is not there', async () => {
+      const url = http.url('linux/.git');
+      toy.settings.repositories = allow(url, join(toy.folder, 'no-file'));
+      expect(failure(await build('main', url))).toMatchObject({
+        class: 'infrastructure',
+        message: expect.stringMatching(/the credential file of .* cannot be read \(ENOENT\)$/),
+      });
+      expect(http.requests).toEqual([]);
+    });
+
+    it('is not told the credential of another repository', async () => {
+      writeFileSync(file, `me:${SECRET}\n`, { mode: 0o600 });
+      const url = http.url('other/.git');
+      toy.settings.repositories = [...allow(http.url('linux/.git'), file), ...allow(url)];
+      expect(failure(await build('main', url))).toMatchObject({ message: expect.stringMatching(/give the builder/) });
+      expect(existsSync(file)).toBe(true);
+    });
   });
 
   it('that redirects to another host is not followed', async () => {
@@ -184,7 +277,7 @@ describe('a git source', () => {
     await new Promise<void>((resolve) => redirect.listen(0, '127.0.0.1', resolve));
     const address = redirect.address();
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/linux`;
-    toy.settings.repositories = [url];
+    toy.settings.repositories = allow(url);
     try {
       expect(failure(await build('main', url))).toMatchObject({ class: 'infrastructure' });
       expect(http.requests).toEqual([]);

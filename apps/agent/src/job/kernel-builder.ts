@@ -12,9 +12,10 @@ import { ExpectedBundle } from './bundle-check.js';
 import { messageOf } from '../error-message.js';
 import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
-import { FetchSandbox, KernelSources, type PreparedSource, type SourceSettings } from '../source/index.js';
+import { KernelSources, type PreparedSource, type SourceSettings } from '../source/index.js';
 import { type SeriesMails, takeMails } from './series-mails.js';
 import { runTool } from './system-tool.js';
+import { ToolSandbox } from './tool-sandbox.js';
 
 /** What to build. Paths are those that the build sees. */
 export interface KernelRequest {
@@ -28,6 +29,8 @@ export interface KernelRequest {
   domain: string | null;
   /** Targets of tools/testing/selftests that are built too. */
   kselftests?: readonly string[];
+  /** How many mutants of the series the kernel carries at most; absent = none. */
+  mutants?: number | undefined;
 }
 
 /**
@@ -154,10 +157,7 @@ export class KernelBuilder {
    */
   async fetchSource(source: WorkSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
     await this.#cache.prepare();
-    return new KernelSources(this.#settings, this.#fetchSandbox(), this.#folder, this.#signal).prepare(
-      source,
-      onCommit,
-    );
+    return new KernelSources(this.#settings, this.#toolSandbox(), this.#folder, this.#signal).prepare(source, onCommit);
   }
 
   /**
@@ -165,7 +165,7 @@ export class KernelBuilder {
    * @param folder the folder beside it that gets its patches
    */
   async readMails(name: string, folder: string): Promise<SeriesMails> {
-    const sandbox = this.#fetchSandbox();
+    const sandbox = this.#toolSandbox();
     const out = join(this.#folder, `mails-${folder}`);
     await sandbox.ownFolder(out);
     const end = await sandbox.run({
@@ -185,8 +185,8 @@ export class KernelBuilder {
     return takeMails(end, out, join(this.seriesFolder, folder));
   }
 
-  #fetchSandbox(): FetchSandbox {
-    return new FetchSandbox(this.#account, this.#folder, this.#handlers, this.#signal);
+  #toolSandbox(): ToolSandbox {
+    return new ToolSandbox(this.#account, this.#folder, this.#handlers, this.#signal);
   }
 
   /**
@@ -252,6 +252,7 @@ export class KernelBuilder {
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
       ...(request.fragment === undefined ? [] : ['--fragment', `${INSIDE.series}/${FRAGMENT_FILE}`]),
       ...(request.kselftests ?? []).flatMap((target) => ['--kselftest', target]),
+      ...(request.mutants === undefined ? [] : ['--mutants', String(request.mutants)]),
       ...args,
       ...this.#seriesArguments(request),
     ];

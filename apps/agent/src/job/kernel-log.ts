@@ -133,6 +133,11 @@ export class KernelLog {
     return [...new Set(within.map(({ report }) => report.title))];
   }
 
+  /** Reports of the kernel so far, those that are open as far as they were read. */
+  get reports(): CrashReport[] {
+    return [...this.#reports.map(({ report }) => report), ...this.#reader.open()];
+  }
+
   #beganAt({ startLine }: CrashReport): number {
     return this.#began.get(startLine) ?? performance.now();
   }

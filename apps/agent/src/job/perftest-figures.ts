@@ -10,15 +10,20 @@ const LABEL = '# perftest label: ';
 export class PerftestFigures {
   #reader: PerftestReader | null = null;
 
-  push(line: string): void {
-    if (line.startsWith(LABEL)) this.#reader ??= new PerftestReader();
+  /** Whether the line is a label, and so no remark of the test. */
+  push(line: string): boolean {
+    const isLabel = line.startsWith(LABEL);
+    if (isLabel) this.#reader ??= new PerftestReader();
     this.#reader?.push(line);
+    return isLabel;
   }
 
-  /** The metrics since the last call. */
-  take(): Metric[] {
+  /** The metrics since the last call, and perftest's first complaint. */
+  take(): { metrics: Metric[]; complaint: string | null } {
     const reader = this.#reader;
     this.#reader = null;
-    return reader === null ? [] : reportOf(reader).metrics;
+    if (reader === null) return { metrics: [], complaint: null };
+    const { metrics, problems } = reportOf(reader);
+    return { metrics, complaint: problems.find(({ severity }) => severity === 'error')?.text ?? null };
   }
 }

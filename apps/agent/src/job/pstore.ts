@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { FARM_SUITE } from '@peerlab/contracts';
 import { messageOf } from '../error-message.js';
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
 import type { AttemptContext } from './attempt-context.js';
+import { storeFarmFile } from './attempt-file.js';
 
 const FOLDER = '/sys/fs/pstore';
 /** Records of one crash, and bytes of each: firmware keeps 64 KiB in all, ramoops a few MiB. */
@@ -46,29 +42,12 @@ export async function harvestPstore(
       const text = await output(session, read, { signal, timeoutMs: READ_MS, maxBytes: 2 * RECORD_MAX_BYTES });
       const content = Buffer.from(text, 'base64');
       if (content.length === 0) continue;
-      const sha256 = await store(context, content, signal);
-      context.emit({
-        type: 'file',
-        file: { suite: FARM_SUITE, name: `pstore-${name}`, sha256, sizeBytes: content.length },
-      });
+      await storeFarmFile(context, `pstore-${name}`, content, signal);
       await output(session, script('pstore-clear', { name }, `rm -f ${path}`), { signal });
       context.note(`restore: the firmware held ${name} of a crash (${content.length} bytes); it stands under Files`);
     }
   } catch (error) {
     signal.throwIfAborted();
     context.note(`restore: what the firmware holds of a crash could not be brought in: ${messageOf(error)}`);
-  }
-}
-
-async function store(context: AttemptContext, content: Buffer, signal: AbortSignal): Promise<string> {
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  const scratch = await mkdtemp(join(tmpdir(), 'peerlab-pstore-'));
-  try {
-    const local = join(scratch, 'record');
-    await writeFile(local, content);
-    await context.bundles.upload(sha256, local, content.length, signal);
-    return sha256;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
   }
 }

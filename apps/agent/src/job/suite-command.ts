@@ -18,7 +18,8 @@ function skipList(ids: readonly string[]): string {
   return (count === -1 ? fitting : fitting.slice(0, count)).join(',');
 }
 
-function commandOf(
+/** Enters the bundle's folder and becomes the suite. */
+export function commandOf(
   folder: string,
   suite: SuiteEntry,
   options: readonly string[],

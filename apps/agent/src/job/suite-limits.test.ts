@@ -147,6 +147,24 @@ describe('the figures of perftest in a suite', () => {
       ['P6.ib_write_bw.pinned', 'ib_write_bw.pinned.average.65536', [12.5]],
     ]);
   });
+
+  it('leave a failure the reason that the suite or perftest gives, which is not the label', () => {
+    const { print, events, progress } = follow(['P6.ib_write_bw.odp', 'P6.ib_send_lat.odp']);
+    print('# test: P6.ib_write_bw.odp');
+    print('# perftest label: odp');
+    print("Couldn't connect to 10.77.0.1:18515");
+    print('not ok 1 P6.ib_write_bw.odp');
+    print('# test: P6.ib_send_lat.odp');
+    print('# perftest label: odp');
+    print('# ib_send_lat of 64 bytes did not end within 60 s');
+    print('not ok 2 P6.ib_send_lat.odp');
+    progress.flush(0);
+    const reasons = events.flatMap((event) => (event.type === 'result' ? [event.result.reason] : []));
+    expect(reasons).toEqual([
+      "perftest: Couldn't connect to 10.77.0.1:18515",
+      'ib_send_lat of 64 bytes did not end within 60 s',
+    ]);
+  });
 });
 
 describe('the oracle', () => {

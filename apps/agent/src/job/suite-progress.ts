@@ -289,12 +289,12 @@ export class SuiteProgress {
       if (event?.type === 'malformed') this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
       return;
     }
-    this.#figures.push(line);
+    const isLabel = this.#figures.push(line);
     this.#reader.push(line, seq);
     for (const node of this.#complete.splice(0)) this.#takeTest(node, now);
     if (event === null) {
       const diagnostic = parseDiagnostic(line);
-      if (diagnostic !== null) this.#remark(diagnostic);
+      if (diagnostic !== null && !isLabel) this.#remark(diagnostic);
       return;
     }
     switch (event.type) {
@@ -417,7 +417,11 @@ export class SuiteProgress {
 
   /** A test of the first level with all that is below it. One that is only left over ends no running test. */
   #takeTest(node: KtapNode, now: number, isLeftOver = false): void {
-    if (!isLeftOver) for (const metric of this.#figures.take()) this.#takeMetric(metric);
+    if (!isLeftOver) {
+      const { metrics, complaint } = this.#figures.take();
+      for (const metric of metrics) this.#takeMetric(metric);
+      if (complaint !== null) this.#remark(`perftest: ${complaint}`);
+    }
     const announced = isLeftOver ? null : node.name || this.#current?.test || null;
     const name = node.name === '' ? (announced ?? `test-${node.number ?? this.#done.size + 1}`) : node.path;
     const isPass = node.status === 'pass' && node.children.length + node.inner.length === 0;

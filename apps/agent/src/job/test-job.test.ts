@@ -196,6 +196,26 @@ describe('a kernel that does not come up', () => {
     expectRestored();
   });
 
+  it('is stopped by the hardware: trouble of the lab, and no result of the kernel', async () => {
+    await setUp();
+    fake.candidateBoots = ['machine-check'];
+    await runTestJob(context);
+    expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'boot', signature: null });
+    expect(finished().failure?.message).toMatch(/^the hardware stopped the kernel: .*Fatal machine check/);
+    expect(results().boot).toBeUndefined();
+    expectRestored();
+  });
+
+  it('is stopped by the hardware in a test: the same, and what passed before stays', async () => {
+    const acts = ['pass', 'machine-check', 'pass'] as const;
+    await setUp({ tests: acts.map((act, at) => ({ id: `F0${at + 1}`, act })) });
+    await runTestJob(context);
+    expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'test', signature: null });
+    expect(statuses()).toMatchObject({ F01: 'pass' });
+    expect(Object.values(statuses())).not.toContain('crash');
+    expectRestored();
+  });
+
   it('hangs: provisioning failure with the last serial line, after a reset', async () => {
     await setUp({ bootSeconds: 1 });
     fake.candidateBoots = ['hang'];

@@ -9,6 +9,7 @@ import { restore } from './stages/restore.js';
 import { test } from './stages/test.js';
 import { verify } from './stages/verify.js';
 import type { AttemptContext } from './attempt-context.js';
+import { placeCalls } from './call-places.js';
 
 const STAGE_WORK: readonly [Exclude<Stage, 'restore'>, (context: AttemptContext) => Promise<string>][] = [
   ['prepare', prepare],
@@ -115,6 +116,7 @@ async function restoreAndFinish(context: AttemptContext, failure: Failure | null
   }
   if (context.distrust !== null && restored === true) restored = false;
   await context.serial.stop();
+  await placeCalls(context);
   const { fenceSeen } = context.guard;
   const seen = fenceSeen === null ? {} : { fenceSeen };
   context.emit({ type: 'finished', failure, restored, ...seen, lineCounts: context.spool.lineCounts() });

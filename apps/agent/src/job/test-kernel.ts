@@ -2,7 +2,7 @@ import { quote, script } from '../machine/command.js';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { DeadlinePassed, until } from '../timing.js';
 import { bootCandidate, resetToDefault } from './candidate-boot.js';
-import { JobFailure } from './failure.js';
+import { crashFailure, JobFailure } from './failure.js';
 import { proveModule } from './module-proof.js';
 import { verify } from './stages/verify.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -33,7 +33,7 @@ export async function loadModules(context: AttemptContext): Promise<void> {
       }).catch(() => null);
       context.signal.throwIfAborted();
       if (crash === null) throw error;
-      throw new JobFailure('kernel-crash', `loading ${name} crashed the kernel: ${crash.signature}`, crash.signature);
+      throw crashFailure(`loading ${name} crashed the kernel: ${crash.signature}`, crash.signature);
     }
   }
   if (manifest.modules.length > 0) context.note(`test: loaded ${manifest.modules.join(', ')}`);
@@ -57,8 +57,7 @@ export async function recoverDefault(context: AttemptContext, crashedBootId: str
 export async function rebootCandidate(context: AttemptContext): Promise<void> {
   const outcome = await bootCandidate(context);
   if (outcome.kind === 'crash') {
-    throw new JobFailure(
-      'kernel-crash',
+    throw crashFailure(
       `the kernel came up before, but crashed when it was booted again: ${outcome.signature}`,
       outcome.signature,
     );

@@ -4,8 +4,10 @@ export interface ExecOptions {
   /** Written to the command's standard input, which is then closed. */
   stdin?: string;
   signal?: AbortSignal;
-  /** Default 60 000. */
+  /** From its start to its end; default 60 000. */
   timeoutMs?: number;
+  /** Longest time in which it prints nothing, for commands that show their progress; default: it may be silent to its end. */
+  silenceMs?: number;
   /** What it may print at most, stdout and stderr together; more is an error. Default 16 MiB. */
   maxBytes?: number;
 }
@@ -183,11 +185,18 @@ export interface Initramfs {
   preflight(session: Session): Promise<void>;
   /**
    * Writes the initramfs of `release`, whose modules are installed, to `path`. Throws MachineError('initramfs').
-   * @param options `packing`: how it is compressed; null = as the tool is configured
+   * @param options `packing`: how it is compressed; null = as the tool is configured. `config`: the configuration of that
+   * kernel, a file on the machine, which the tools look for in /boot; null = there is none
    */
   make(
     session: Session,
-    options: { release: string; path: string; packing: InitramfsPacking | null; signal?: AbortSignal },
+    options: {
+      release: string;
+      path: string;
+      packing: InitramfsPacking | null;
+      config: string | null;
+      signal?: AbortSignal;
+    },
   ): Promise<{ sizeBytes: number }>;
   /** The files in it: paths without the slash in front, as the tool lists them. */
   list(session: Session, path: string, signal?: AbortSignal): Promise<string[]>;

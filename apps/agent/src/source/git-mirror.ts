@@ -4,8 +4,9 @@ import { type GitSource, isCommit } from '@peerlab/contracts';
 import { JobFailure } from '../job/failure.js';
 import { removeScratch } from '../job/builder-cache.js';
 import { usageOf } from '../sandbox/watch.js';
-import type { SandboxLimits } from '../sandbox/sandbox.js';
-import type { FetchSandbox } from './fetch-sandbox.js';
+import type { SandboxLimits, Share } from '../sandbox/sandbox.js';
+import type { ToolSandbox } from '../job/tool-sandbox.js';
+import { type AllowedRepository, SET_AUTH, withCredential } from './repository-credential.js';
 
 /** A tree of a repository that the mirror holds. */
 export interface FetchedCommit {
@@ -68,7 +69,8 @@ const OPTIONS = [
   .join(' ');
 
 /** $1 the URL, then what refs are looked for. */
-const LOOK_UP = `cd ${MIRROR}; unset GIT_DIR; git ${OPTIONS} ls-remote --quiet -- "$@"`;
+const LOOK_UP = `${SET_AUTH}
+cd ${MIRROR}; unset GIT_DIR; git ${OPTIONS} "\${auth[@]}" ls-remote --quiet -- "$@"`;
 
 /** Files are exported as they are stored, whatever the .gitattributes of a tree say. */
 const AS_STORED = '* -export-ignore -export-subst -text -eol -ident -filter -working-tree-encoding';
@@ -77,14 +79,14 @@ const AS_STORED = '* -export-ignore -export-subst -text -eol -ident -filter -wor
  * $1 the URL, $2 a full ref or a commit, $3 the commit that it should be. What a mirror has is not fetched again. Prints the
  * commit that was fetched, and its tree.
  */
-const FETCH = `
+const FETCH = `${SET_AUTH}
 exec 5>${MIRROR}/lock; flock 5
 [ -f "$GIT_DIR/HEAD" ] || git init --quiet --bare
 mkdir -p "$GIT_DIR/info"
 echo '${AS_STORED}' >"$GIT_DIR/info/attributes"
 commit=$3
 if ! git rev-parse --quiet --verify "refs/peerlab/$commit^{commit}" >/dev/null; then
-  git ${OPTIONS} fetch --quiet --depth=1 --no-tags --no-write-fetch-head --no-recurse-submodules --force -- "$1" "$2:refs/peerlab/incoming"
+  git ${OPTIONS} "\${auth[@]}" fetch --quiet --depth=1 --no-tags --no-write-fetch-head --no-recurse-submodules --force -- "$1" "$2:refs/peerlab/incoming"
   commit=$(git rev-parse --verify "refs/peerlab/incoming^{commit}")
   git update-ref "refs/peerlab/$commit" "$commit"
 fi
@@ -101,13 +103,15 @@ git archive --format=tar "$1" | tar -x --no-same-owner -C /out/tree -f -`;
 export class GitMirror {
   readonly folder: string;
   readonly #url: string;
-  readonly #sandbox: FetchSandbox;
+  readonly #repository: AllowedRepository;
+  readonly #sandbox: ToolSandbox;
   readonly #limits: FetchLimits;
 
   /** @param mirrors the folder of all mirrors */
-  constructor(mirrors: string, url: string, sandbox: FetchSandbox, limits: FetchLimits) {
-    this.folder = join(mirrors, createHash('sha256').update(url).digest('hex').slice(0, 32));
-    this.#url = url;
+  constructor(mirrors: string, repository: AllowedRepository, sandbox: ToolSandbox, limits: FetchLimits) {
+    this.folder = join(mirrors, createHash('sha256').update(repository.url).digest('hex').slice(0, 32));
+    this.#url = repository.url;
+    this.#repository = repository;
     this.#sandbox = sandbox;
     this.#limits = limits;
   }
@@ -129,7 +133,10 @@ export class GitMirror {
     if (isCommit(ref) && /not our ref|unadvertised object|no such remote ref|couldn't find remote ref/i.test(said)) {
       throw new JobFailure('request', `the repository ${this.#url} has no commit ${ref}, or does not give it: ${said}`);
     }
-    throw new JobFailure('infrastructure', `${name} of ${this.#url} could not be fetched: ${said}`);
+    throw new JobFailure(
+      'infrastructure',
+      `${name} of ${this.#url} could not be fetched: ${said}${this.#remedy(said)}`,
+    );
   }
 
   /** The shares of a step that reads the mirror, and its environment. */
@@ -150,7 +157,10 @@ export class GitMirror {
     const end = await this.#run(LOOK_UP, [this.#url, ...names.flatMap((name) => [name, `${name}^{}`])], LOOK_UP_MS);
     if (end.code !== 0) {
       const said = end.lastStderrLine ?? `git exited with ${end.code ?? 'a signal'}`;
-      throw new JobFailure('infrastructure', `the repository ${this.#url} cannot be read: ${said}`);
+      throw new JobFailure(
+        'infrastructure',
+        `the repository ${this.#url} cannot be read: ${said}${this.#remedy(said)}`,
+      );
     }
     const found = new Map(end.outputLines.map((line) => line.split('\t')).map(([id = '', name = '']) => [name, id]));
     const tips = names.flatMap((name) => {
@@ -169,7 +179,15 @@ export class GitMirror {
     return first;
   }
 
-  #run(script: string, args: readonly string[], timeoutMs: number): ReturnType<FetchSandbox['run']> {
+  /** What to do about a repository that wants to know who asks. */
+  #remedy(said: string): string {
+    if (!/could not read Username|Authentication failed|requested URL returned error: 40[13]/.test(said)) return '';
+    return this.#repository.credentialFile === null
+      ? '; give the builder a credentialFile for it'
+      : '; it refuses what the credentialFile of the builder has';
+  }
+
+  #run(script: string, args: readonly string[], timeoutMs: number): ReturnType<ToolSandbox['run']> {
     const limits: SandboxLimits = {
       memoryBytes: MEMORY_BYTES,
       processes: PROCESSES,
@@ -178,16 +196,18 @@ export class GitMirror {
       cpuSeconds: CPU_SECONDS,
       fileBytes: this.#limits.mirrorMiB * MIB,
     };
-    return this.#sandbox.run({
-      script,
-      arguments: args,
-      environment: GIT,
-      readOnly: [],
-      writable: [{ from: this.folder, to: MIRROR }],
-      network: true,
-      limits,
-      timeoutMs,
-      what: `fetching from ${this.#url}`,
-    });
+    const run = (readOnly: Share[]): ReturnType<ToolSandbox['run']> =>
+      this.#sandbox.run({
+        script,
+        arguments: args,
+        environment: GIT,
+        readOnly,
+        writable: [{ from: this.folder, to: MIRROR }],
+        network: true,
+        limits,
+        timeoutMs,
+        what: `fetching from ${this.#url}`,
+      });
+    return withCredential(this.#repository, this.#sandbox.folder, this.#sandbox.account, run);
   }
 }

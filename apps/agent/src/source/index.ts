@@ -1,3 +1,3 @@
-export { FetchSandbox } from './fetch-sandbox.js';
 export type { FetchLimits } from './git-mirror.js';
+export type { AllowedRepository } from './repository-credential.js';
 export { KernelSources, type PreparedSource, type SourceSettings } from './kernel-source.js';

@@ -5,15 +5,16 @@ import type { WorkSource } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
 import { JobFailure } from '../job/failure.js';
 import type { SandboxLimits, Share } from '../sandbox/sandbox.js';
-import type { FetchSandbox } from './fetch-sandbox.js';
+import type { ToolSandbox } from '../job/tool-sandbox.js';
 import { EXPORT, type FetchLimits, GitMirror } from './git-mirror.js';
+import type { AllowedRepository } from './repository-credential.js';
 import { SourceStore, type StoredSource } from './source-store.js';
 
 /** What a builder needs to get sources. */
 export interface SourceSettings {
   cacheDir: string;
   /** Repositories that the operator of this builder allows; no other one is asked. */
-  repositories: readonly string[];
+  repositories: readonly AllowedRepository[];
   fetchLimits: FetchLimits;
   artifacts: Artifacts;
 }
@@ -54,12 +55,12 @@ const EXIT_NO_KERNEL = 3;
 export class KernelSources {
   readonly #settings: SourceSettings;
   readonly #store: SourceStore;
-  readonly #sandbox: FetchSandbox;
+  readonly #sandbox: ToolSandbox;
   /** Folder of this attempt alone. */
   readonly #folder: string;
   readonly #signal: AbortSignal;
 
-  constructor(settings: SourceSettings, sandbox: FetchSandbox, folder: string, signal: AbortSignal) {
+  constructor(settings: SourceSettings, sandbox: ToolSandbox, folder: string, signal: AbortSignal) {
     this.#settings = settings;
     this.#store = new SourceStore(settings.cacheDir);
     this.#sandbox = sandbox;
@@ -79,11 +80,12 @@ export class KernelSources {
 
   async #fromGit(git: { url: string; ref: string }, onCommit: (commit: string) => void): Promise<PreparedSource> {
     const { repositories, fetchLimits, cacheDir } = this.#settings;
-    if (!repositories.includes(git.url)) {
+    const repository = repositories.find(({ url }) => url === git.url);
+    if (repository === undefined) {
       const remedy = 'name it under repositories in the configuration of the agent';
       throw new JobFailure('request', `this builder does not fetch from ${git.url}: ${remedy}`);
     }
-    const mirror = new GitMirror(join(cacheDir, 'agent', 'mirrors'), git.url, this.#sandbox, fetchLimits);
+    const mirror = new GitMirror(join(cacheDir, 'agent', 'mirrors'), repository, this.#sandbox, fetchLimits);
     const { commit, tree } = await mirror.fetch(git);
     onCommit(commit);
     const key = createHash('sha256').update(`git-tree ${tree}\n`).digest('hex');

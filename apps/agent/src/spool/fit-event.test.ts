@@ -49,6 +49,13 @@ const TOO_LARGE: Record<AttemptEvent['type'], object> = {
     test: HEAVY,
     metric: { name: HEAVY, unit: HEAVY, better: 'lower', samples: Array(20_000).fill(1.2345678901234), params: {} },
   },
+  'call-places': {
+    type: 'call-places',
+    places: Array.from({ length: 300 }, () => ({
+      call: HEAVY,
+      frames: Array.from({ length: 20 }, () => ({ name: HEAVY, file: HEAVY, line: 1 })),
+    })),
+  },
   file: { type: 'file', file: { suite: 's', name: 'n', sha256: 'a'.repeat(64), sizeBytes: 1 } },
   'build-progress': { type: 'build-progress', percent: 1, text: HEAVY },
   built: { type: 'built', manifest, bundle: { sha256: 'a'.repeat(64), sizeBytes: 1 }, cached: false },

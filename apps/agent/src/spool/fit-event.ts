@@ -41,6 +41,9 @@ function reduced(event: AttemptEvent, why: string): AttemptEvent {
       const signature = result.signature === null ? null : cutText(result.signature, SHORT);
       return { ...event, result: { ...result, reason, signature, warnings: [why] } };
     }
+    case 'call-places':
+      // Those of the first reports.
+      return { ...event, places: event.places.slice(0, 20) };
     case 'measurement':
       return { ...event, metric: { ...event.metric, samples: event.metric.samples.slice(0, SHORT), params: {} } };
     case 'file':

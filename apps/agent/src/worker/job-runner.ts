@@ -7,6 +7,7 @@ import { PACE, type Pace } from '../job/pace.js';
 import { AttemptContext } from '../job/attempt-context.js';
 import { recoverTestJob, runTestJob } from '../job/test-job.js';
 import type { Machine } from '../machine/protocols.js';
+import type { KernelSymbols } from '../symbols/kernel-symbols.js';
 import type { HeldAttempt } from './held-attempt.js';
 
 /** What jobs need beside the attempt itself. */
@@ -15,6 +16,8 @@ export interface JobSettings {
   stateDir: string;
   machines: readonly Machine[];
   bundles: BundleCache;
+  /** Finds addresses of reports in the source; absent = they are not looked up. */
+  symbols?: KernelSymbols;
   /** null = this agent does not build. */
   build: BuildSettings | null;
   pace?: Pace;
@@ -114,6 +117,7 @@ export class JobRunner {
       lease,
       this.#records,
       assignment.peers.length === 0 ? null : meetings,
+      this.#settings.symbols ?? null,
     );
   }
 }

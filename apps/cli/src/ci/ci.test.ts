@@ -39,7 +39,8 @@ describe('a CI system is told', () => {
 });
 
 it('a JUnit report says of each test what the grid says, and is read back so', () => {
-  const column = { machine: 'm1', combination: { label: 'c' }, build: { name: 'b' } };
+  const git = { url: 'https://example.org/l?a&b', ref: 'master', commit: 'c'.repeat(40) };
+  const column = { machine: 'm1', combination: { label: 'c' }, build: { name: 'b', git } };
   const cell = (row: number, verdict: string, reason: string | null) => ({
     row,
     column: 0,
@@ -49,6 +50,8 @@ it('a JUnit report says of each test what the grid says, and is read back so', (
   });
   const grid = {
     columns: [column],
+    marks: [{ reason: 'mended in 7.4', by: 'ann', until: '2026-03-01T00:00:00Z', base: null }],
+    known: [{ row: 1, column: 0, mark: 0 }],
     rows: ['passes', 'a "<b>" & c\u0000\ud800', 'skips', 'lost', 'never'].map((test) => ({ suite: 's', test })),
     cells: [
       cell(0, 'pass', null),
@@ -61,6 +64,10 @@ it('a JUnit report says of each test what the grid says, and is read back so', (
   const run = { name: 'r' } as Parameters<typeof junitOf>[1]['run'];
   const xml = junitOf(grid, { run, failures: [] });
   expect(xml).toContain('<testsuite name="s on m1 / b" tests="5" failures="1" errors="1" skipped="2" time="7.500">');
+  expect(xml).toContain(
+    `<properties><property name="source" value="commit ${'c'.repeat(40)}, master of https://example.org/l?a&amp;b"/></properties>`,
+  );
+  expect(xml).toContain('BUG: &lt;x&gt; (known until 2026-03-01 (marked by ann): mended in 7.4)');
   const reader = dialectReader('junit');
   reader?.file?.(xml);
   const { events } = reader?.end({ code: 0, how: 'exited with 0' }) ?? { events: [] };

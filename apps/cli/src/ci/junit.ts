@@ -1,4 +1,12 @@
-import { VERDICT_TABLE, type Grid, type RunReport, type Verdict } from '@peerlab/contracts';
+import {
+  gitTitle,
+  marksOf,
+  markText,
+  VERDICT_TABLE,
+  type Grid,
+  type RunReport,
+  type Verdict,
+} from '@peerlab/contracts';
 
 /** Characters that XML 1.0 has no place for. */
 const NO_XML =
@@ -20,16 +28,20 @@ interface Case {
  */
 export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | 'failures'>): string {
   const suites = new Map<string, Case[]>();
+  const sources = new Map<string, string>();
+  const markAt = marksOf(grid);
   for (const { row, column, verdict, reason, durationMs } of grid.cells) {
     const [test, place] = [grid.rows[row], grid.columns[column]];
     if (test === undefined || place === undefined) continue;
     const name = `${test.suite} on ${place.machine ?? place.combination.label} / ${place.build.name}`;
     const cases = suites.get(name) ?? [];
     suites.set(name, cases);
+    if (place.build.git !== null) sources.set(name, gitTitle(place.build.git));
+    const mark = markAt(row, column);
     cases.push({
       name: test.test,
       verdict,
-      reason: reason ?? VERDICT_TABLE[verdict].help,
+      reason: `${reason ?? VERDICT_TABLE[verdict].help}${mark === undefined ? '' : ` (${markText(mark)})`}`,
       seconds: (durationMs ?? 0) / 1000,
     });
   }
@@ -42,7 +54,7 @@ export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | '
     }),
   );
   if (early.length > 0) suites.set('jobs that ended early', early);
-  const parts = [...suites].map(([name, cases]) => suiteXml(name, cases));
+  const parts = [...suites].map(([name, cases]) => suiteXml(name, cases, sources.get(name)));
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="${escaped(run.name)}">\n${parts.join('')}</testsuites>\n`;
 }
 
@@ -54,12 +66,15 @@ function kindOf(verdict: Verdict): Kind {
   return verdict === 'pass' ? null : 'skipped';
 }
 
-function suiteXml(name: string, cases: readonly Case[]): string {
+/** @param source what the kernel of the suite was built from; a property */
+function suiteXml(name: string, cases: readonly Case[], source?: string): string {
   const count = (kind: Kind): number => cases.filter(({ verdict }) => kindOf(verdict) === kind).length;
   const seconds = cases.reduce((sum, each) => sum + each.seconds, 0);
   const counts = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`;
+  const properties =
+    source === undefined ? '' : `    <properties><property name="source" value="${escaped(source)}"/></properties>\n`;
   const body = cases.map((each) => caseXml(name, each)).join('');
-  return `  <testsuite name="${escaped(name)}" ${counts} time="${seconds.toFixed(3)}">\n${body}  </testsuite>\n`;
+  return `  <testsuite name="${escaped(name)}" ${counts} time="${seconds.toFixed(3)}">\n${properties}${body}  </testsuite>\n`;
 }
 
 function caseXml(suite: string, { name, verdict, reason, seconds }: Case): string {

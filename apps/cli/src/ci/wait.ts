@@ -62,8 +62,12 @@ async function errorsOf(api: HttpClient, run: RunDetail, report: RunReport, ci: 
         machine === null ? (places.get(build) ?? null) : null,
       ),
     ),
-    ...report.findings.map(({ suite, tests, verdict, reason, places: where }) =>
-      ci.error(`${verdict}: ${suite}/${tests.join(', ')}`.slice(0, 200), `${where.join(', ')}: ${reason}`, null),
+    ...[...report.findings, ...report.known].map(({ suite, tests, verdict, reason, places: where, known }) =>
+      ci.error(
+        `${known === null ? '' : 'known '}${verdict}: ${suite}/${tests.join(', ')}`.slice(0, 200),
+        `${where.join(', ')}: ${reason}${known === null ? '' : ` (${known})`}`,
+        null,
+      ),
     ),
   ];
   if (errors.length <= ERRORS_MAX) return errors;

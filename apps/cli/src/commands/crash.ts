@@ -1,9 +1,17 @@
 import { createReadStream } from 'node:fs';
-import { ALARM_LINE_MAX, CRASH_REPORTS_MAX, CrashReader, plainText, type CrashReport } from '@peerlab/contracts';
+import {
+  ALARM_LINE_MAX,
+  callOf,
+  callText,
+  CRASH_REPORTS_MAX,
+  CrashReader,
+  plainText,
+  type CrashReport,
+} from '@peerlab/contracts';
 import type { Answer } from '../command.js';
 import { FileError, UsageError } from '../exit-codes.js';
 import { table } from '../render/text.js';
-import { callOf, findSource, type Call, type SourceFrame } from '../symbols.js';
+import { findSource, type Call, type SourceFrame } from '../symbols.js';
 import { codeOf } from '../token.js';
 
 /** Largest log that is read, in bytes. It is read piece by piece; the limit is for a pipe that never ends. */
@@ -24,8 +32,8 @@ export async function listCrashes(
   if (tree !== undefined && vmlinux === undefined) throw new UsageError('--tree needs --vmlinux');
   const calls: Call[] = [];
   const keep = (text: string, line: number): void => {
-    const call = callOf(text, line);
-    if (call !== null && calls.length < CALLS_KEPT) calls.push(call);
+    const call = callOf(text);
+    if (call !== null && calls.length < CALLS_KEPT) calls.push({ ...call, line });
   };
   const pieces = file === '-' ? stdin : createReadStream(file);
   const reports = await readReports(file, pieces, vmlinux === undefined ? undefined : keep);
@@ -46,8 +54,6 @@ export async function listCrashes(
   );
   return { data, text: [reportsText(file, reports), ...texts].join('\n\n') };
 }
-
-const callText = ({ name, offset, size }: Call): string => `${name}+0x${offset.toString(16)}/0x${size.toString(16)}`;
 
 /** All but the last function of an address are inlined into it. */
 function frameText({ name, file, line, text }: SourceFrame, at: number, frames: readonly SourceFrame[]): string {

@@ -7,6 +7,7 @@ import {
   type AttemptDetail,
   type AttemptSummary,
   type FailureMemory,
+  type HardwareAlarmView,
   type JobView,
 } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
@@ -66,10 +67,11 @@ async function explainRun({ api, colour }: Context, id: string): Promise<Answer>
     ...helpOf(job).map((text) => `  ${text}`),
   ]);
   const head = `run ${shortId(run.id)} ${run.name}: ${run.state}, ${run.jobs.ended} of ${run.jobs.total} jobs ended`;
+  const suspects = [...new Map(run.suspects.map((each) => [each.machine, suspectText(each)])).values()];
   const worst = run.verdict === null ? [] : [`${verdictText(run.verdict, colour)}: ${VERDICT_TABLE[run.verdict].help}`];
   return {
     data: { kind: 'run', id: run.id, name: run.name, state: run.state, verdict: run.verdict, jobs },
-    text: [head, ...worst, ...lines].join('\n'),
+    text: [head, ...worst, ...suspects, ...lines].join('\n'),
   };
 }
 
@@ -97,9 +99,10 @@ async function explainAttempt({ api, colour }: Context, id: string): Promise<Ans
   const wrong = attempt.results.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong);
   const { failure } = attempt;
   const isFailed = failure !== null && FAILURE_POLICY[failure.class].tone === 'bad';
+  const { alarms } = await api.call('listAttemptAlarms', { params: { attempt: id } });
   const memory = isFailed ? await api.call('getFailure', { params: { attempt: id }, query: {} }) : null;
-  const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, memory, wrong };
-  return { data, text: describeAttempt(attempt, memory, wrong, colour) };
+  const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, memory, wrong, alarms };
+  return { data, text: describeAttempt(attempt, memory, wrong, colour, alarms) };
 }
 
 /** Whether the failure was seen before, and what people know of it. */
@@ -111,11 +114,15 @@ function memoryText({ earlier, before, known }: FailureMemory): string {
   return isKnownNow(known, Date.now()) ? `${seen}; known: ${known?.reason ?? ''}` : seen;
 }
 
+const suspectText = ({ machine, reason, at }: AttemptDetail['suspects'][number]): string =>
+  `suspect: ${machine} failed a health check at ${at} (${reason}), after this ran`;
+
 function describeAttempt(
   attempt: AttemptDetail,
   memory: FailureMemory | null,
   wrong: AttemptDetail['results'],
   colour: boolean,
+  alarms: readonly HardwareAlarmView[],
 ): string {
   const { failure, results } = attempt;
   const place = `${attempt.machine ?? 'build'} / ${attempt.build}`;
@@ -124,6 +131,11 @@ function describeAttempt(
     `attempt ${shortId(attempt.id)} of run ${attempt.run.name}, ${place}: ${attempt.state}`,
     ...(failure === null ? [] : [`${failure.class}${stage}: ${failure.message}`, `  ${failure.help}`]),
     ...(memory === null ? [] : [`  ${memoryText(memory)}`]),
+    ...attempt.suspects.map(suspectText),
+    ...alarms.map(
+      ({ severity, title, device, times }) =>
+        `hardware alarm (${severity}): ${title}${device === null ? '' : ` of ${device}`}${times === 1 ? '' : `, ${times} times`}`,
+    ),
     ...wrong.slice(0, RESULTS_SHOWN).map(({ verdict, suite, test, reason }) => {
       return `${verdictText(verdict, colour)}  ${suite}/${test}: ${reason ?? VERDICT_TABLE[verdict].help}`;
     }),

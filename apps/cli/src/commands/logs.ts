@@ -1,31 +1,75 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpClient } from '@peerlab/client';
-import { LOG_LINE_MAX, type LogStream } from '@peerlab/contracts';
+import {
+  type AttemptDetail,
+  type JobView,
+  LOG_LINE_MAX,
+  type LogStream,
+  sidesOfJob,
+  sidesText,
+} from '@peerlab/contracts';
 import { UsageError } from '../exit-codes.js';
 import { findId } from '../short-id.js';
 
 /** Pause before a followed stream is read again when it had no new lines, in milliseconds. */
 const FOLLOW_POLL_MS = 500;
 
+/** Whose log is meant. */
+export interface LogOwner {
+  attempt: string;
+  /** Null = the participant whose log the controller shows unless told otherwise. */
+  role: string | null;
+}
+
 /**
- * Id of the attempt that an id names: the attempt itself, or the newest attempt of a run with one test job, or of its
- * job on `machine`. Throws a UsageError that lists the attempts when there are several.
+ * The log that an id names: of the attempt itself, or of the newest attempt of a run with one test job, or of its job on
+ * `machine`. With `machine` it is the log of that machine where an attempt has several. Throws a UsageError that lists
+ * the attempts when there are several.
  */
-export async function resolveAttempt(client: HttpClient, text: string, machine: string | undefined): Promise<string> {
+export async function resolveLog(
+  client: HttpClient,
+  text: string,
+  { machine, role }: { machine: string | undefined; role: string | undefined },
+): Promise<LogOwner> {
   const { kind, id } = await findId(client, text, ['attempt', 'run']);
-  if (kind === 'attempt') return id;
+  if (kind === 'attempt') {
+    if (machine === undefined) return { attempt: id, role: role ?? null };
+    const { participants } = await client.call('getAttempt', { params: { attempt: id } });
+    return { attempt: id, role: role ?? roleOn(participants, machine) };
+  }
   const run = await client.call('getRun', { params: { run: id } });
   const jobs = run.jobViews.filter(
-    (job) => (machine === undefined ? true : job.machine === machine) && job.attempts.length > 0,
+    ({ attempts }) =>
+      attempts.length > 0 &&
+      (machine === undefined || attempts.at(-1)?.participants.some((each) => each.machine === machine) === true),
   );
   const tests = jobs.filter((job) => job.kind === 'test');
   const candidates = tests.length > 0 ? tests : jobs;
   const attempt = candidates[0]?.attempts.at(-1);
-  if (candidates.length === 1 && attempt !== undefined) return attempt.id;
+  if (candidates.length === 1 && attempt !== undefined)
+    return {
+      attempt: attempt.id,
+      role: role ?? (machine === undefined ? null : roleOn(attempt.participants, machine)),
+    };
   if (candidates.length === 0)
     throw new UsageError(`run ${id} has no attempt${machine === undefined ? '' : ` on ${machine}`} yet`);
-  const list = candidates.map((job) => `  ${job.attempts.at(-1)?.id}  ${job.machine ?? job.kind} / ${job.build}`);
+  const list = candidates.map((job) => `  ${job.attempts.at(-1)?.id}  ${placeOf(job)}`);
   throw new UsageError(`run ${id} has several attempts; name one, or --machine:\n${list.join('\n')}`);
+}
+
+type Participants = Pick<AttemptDetail['participants'][number], 'machine' | 'role'>[];
+
+function roleOn(participants: Participants, machine: string): string {
+  const found = participants.find((each) => each.machine === machine);
+  if (found !== undefined) return found.role;
+  const machines = participants.flatMap((each) => each.machine ?? []).join(', ');
+  throw new UsageError(`--machine ${machine}: this attempt was on ${machines || 'no machine'}`);
+}
+
+/** Machine and build; with several machines the kernel and the machine of each role. */
+function placeOf(job: JobView): string {
+  const sides = sidesOfJob(job);
+  return sides === null ? `${job.machine ?? job.kind} / ${job.build}` : sidesText(sides);
 }
 
 /**
@@ -34,7 +78,7 @@ export async function resolveAttempt(client: HttpClient, text: string, machine: 
  */
 export async function printLog(
   client: HttpClient,
-  attempt: string,
+  { attempt, role }: LogOwner,
   stream: LogStream,
   options: { from: number; follow: boolean; timestamps: boolean; json: boolean },
   write: (text: string) => void,
@@ -42,7 +86,8 @@ export async function printLog(
   let next = options.from;
   let isOpen = false;
   for (;;) {
-    const page = await client.call('getLog', { params: { attempt }, query: { stream, from: next, limit: 10_000 } });
+    const query = { stream, from: next, limit: 10_000, ...(role === null ? {} : { role }) };
+    const page = await client.call('getLog', { params: { attempt }, query });
     if (page.removedAt !== null) throw new Error(`retention removed this log at ${page.removedAt}; the results remain`);
     for (const line of page.lines) {
       next = line.seq + 1;

@@ -16,6 +16,7 @@ const MACHINE: MachineView = {
   desiredBy: null,
   observed: 'online',
   problem: null,
+  unproven: null,
   configured: true,
   lastSeenAt: null,
   lease: null,

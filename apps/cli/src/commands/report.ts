@@ -13,6 +13,7 @@ import {
   type TwoSidedSizes,
 } from '@peerlab/contracts';
 import { UsageError } from '../exit-codes.js';
+import { linesReport } from './lines-report.js';
 
 /** Forms of a report: all of it, or the figures of jobs with two machines by message size. */
 export const REPORTED_AS = ['all', 'sizes', 'sizes-csv'] as const;
@@ -24,8 +25,8 @@ export async function markdownReport(client: HttpClient, runId: string): Promise
   const [run, grid, fleet] = await readRun(client, runId);
   const report = renderReport(reportOfRun(run, grid, fleet.machines));
   const matrix = twoSidedMatrix(run);
-  if (matrix === null) return report;
-  return `${report}\n${renderTwoSided(matrix, await sizesOf(client, matrix))}`;
+  const sides = matrix === null ? '' : renderTwoSided(matrix, await sizesOf(client, matrix));
+  return [report, sides, await linesReport(client, run)].filter((part) => part !== '').join('\n');
 }
 
 /** The figures by message size of a run whose jobs have two machines each: as data, and as Markdown or CSV. */

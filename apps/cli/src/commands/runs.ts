@@ -1,17 +1,23 @@
-import { progressText, runPhase } from '@peerlab/contracts';
+import { cutText, progressText, runPhase } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { renderGrid } from '../render/grid.js';
 import { shortId, table, verdictText } from '../render/text.js';
 import { findId, runId } from '../short-id.js';
 import { jsonReport, markdownReport, type ReportForm, sizesReport } from './report.js';
 
-/** The newest runs. @param limit how many, 1 to 200 */
-export async function listRuns({ api, colour }: Context, limit: number): Promise<Answer> {
-  const runs = await api.call('listRuns', { query: { limit } });
+/** A reason to wait may name every machine; `explain` gives all of it. */
+const STANDING_MAX = 72;
+
+/** The newest runs that test kernels, or (health) the farm's checks of machines. @param limit how many, 1 to 200 */
+export async function listRuns(
+  { api, colour }: Context,
+  { limit, health }: { limit: number; health: boolean },
+): Promise<Answer> {
+  const runs = await api.call('listRuns', { query: { limit, ...(health ? { purpose: 'health' } : {}) } });
   const rows = runs.map((run) => [
     shortId(run.id),
     runPhase(run),
-    run.verdict === null ? progressText(run) : verdictText(run.verdict, colour),
+    run.verdict === null ? cutText(progressText(run), STANDING_MAX) : verdictText(run.verdict, colour),
     `${run.jobs.ended}/${run.jobs.total}`,
     run.createdAt,
     run.name,

@@ -15,7 +15,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
       platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'none' },
     },
   },
-  build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [] },
+  build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [], git: null },
   machine,
   pair: null,
   runId: uuid,
@@ -61,6 +61,23 @@ describe('renderGrid', () => {
   };
   const text = renderGrid(grid, false);
 
+  it('names the commit of a kernel of a git repository, where there is one', () => {
+    expect(text).not.toContain('source');
+    const [first, ...others] = grid.columns;
+    if (first === undefined) throw new Error('no column');
+    const git = { url: 'https://example.org/l.git', ref: 'master', commit: 'c'.repeat(40) };
+    const shown = renderGrid({ ...grid, columns: [{ ...first, build: { ...first.build, git } }, ...others] }, false);
+    expect(shown).toMatch(/^source +master at c{12}\b/m);
+  });
+  it('says of a failure that people know it that they do, after the new ones', () => {
+    const marks = [{ reason: 'mended in 7.4', by: 'ann', until: '2026-03-01T00:00:00Z', base: null }];
+    const fresh = { ...grid.cells[1], column: 2, reason: 'wrong data' } as Grid['cells'][number];
+    const known = { ...grid, marks, known: [{ row: 0, column: 1, mark: 0 }], cells: [...grid.cells, fresh] };
+    const shown = renderGrid(known, false);
+    expect(shown).toMatch(/^s\/t1 +\S+ skip +\S+ bounced \(known\) +\S+ bounced$/m);
+    expect(shown).toContain('t1: went through RAM (known until 2026-03-01 (marked by ann): mended in 7.4)');
+    expect(shown.indexOf('wrong data')).toBeLessThan(shown.indexOf('went through RAM'));
+  });
   it('compares builds within a combination and never across', () => {
     expect(text).toContain('×0.02');
     expect(text.match(/×/g)).toHaveLength(1);

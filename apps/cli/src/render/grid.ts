@@ -4,7 +4,10 @@ import {
   bootText,
   figureText,
   foldBoots,
+  gitText,
   isVirtual,
+  markText,
+  marksOf,
   placeNames,
   RATIOS_ONLY,
   unitText,
@@ -27,15 +30,22 @@ export function renderGrid(source: Grid, colour: boolean): string {
   };
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
   const places = placeNames(grid.columns);
+  const markAt = marksOf(grid);
   const head = [
     ['', ...places],
     ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
     ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
+    ...(grid.columns.some(({ build }) => build.git !== null)
+      ? [['source', ...grid.columns.map(({ build: { git } }) => (git === null ? '' : gitText(git)))]]
+      : []),
     ...(source.columns.some(({ boot }) => boot !== null) ? [['boots', ...bootsOf.map(standingOf)]] : []),
   ];
   const rows = grid.rows.map((row, r) => [
     `${row.suite}/${row.test}`,
-    ...grid.columns.map((_, c) => verdictText(cells.get(`${r}:${c}`)?.verdict ?? null, colour)),
+    ...grid.columns.map((_, c) => {
+      const verdict = verdictText(cells.get(`${r}:${c}`)?.verdict ?? null, colour);
+      return markAt(r, c) === undefined ? verdict : `${verdict} (known)`;
+    }),
   ]);
   const total = ['verdict', ...grid.columns.map((c) => verdictText(c.verdict, colour))];
   const parts = [table([...head, ...rows, total])];
@@ -53,14 +63,18 @@ export function renderGrid(source: Grid, colour: boolean): string {
     parts.push(table([['metric', ...grid.columns.map((c, at) => `${places[at] ?? '?'}/${c.build.name}`)], ...metrics]));
     if (grid.columns.some(({ combination }) => isVirtual(combination.identity))) parts.push(RATIOS_ONLY);
   }
-  const reasons = grid.cells.filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null);
+  const isKnown = ({ row, column }: Grid['cells'][number]): number => (markAt(row, column) === undefined ? 0 : 1);
+  const reasons = grid.cells
+    .filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null)
+    .toSorted((a, b) => isKnown(a) - isKnown(b));
   if (reasons.length > 0) {
     parts.push(
       reasons
         .slice(0, 40)
         .map((cell) => {
           const column = grid.columns[cell.column];
-          return `${verdictText(cell.verdict, colour)}  ${places[cell.column] ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
+          const mark = markAt(cell.row, cell.column);
+          return `${verdictText(cell.verdict, colour)}  ${places[cell.column] ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}${mark === undefined ? '' : ` (${markText(mark)})`}`;
         })
         .join('\n') + (reasons.length > 40 ? `\n… and ${reasons.length - 40} more` : ''),
     );

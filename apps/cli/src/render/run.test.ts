@@ -45,6 +45,8 @@ const run = (reported: number, more: Partial<RunDetail> = {}): RunDetail => ({
   jobViews: [],
   endsInMs: null,
   pin: null,
+  purpose: 'test',
+  suspects: [],
   ...more,
 });
 

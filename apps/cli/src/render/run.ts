@@ -1,9 +1,19 @@
-import { runPhase, standingText, wrongText, type JobView, type RunDetail } from '@peerlab/contracts';
+import {
+  runPhase,
+  sidesOfJob,
+  sidesText,
+  standingText,
+  wrongText,
+  type JobView,
+  type RunDetail,
+} from '@peerlab/contracts';
 import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
 export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
-  const name = job.kind === 'build' ? `build ${job.build}` : `${job.machine ?? 'any machine'} / ${job.build}`;
+  const sides = sidesOfJob(job);
+  const place = sides === null ? `${job.machine ?? 'any machine'} / ${job.build}` : sidesText(sides);
+  const name = job.kind === 'build' ? `build ${job.build}` : place;
   const attempt = job.attempts.at(-1);
   if (job.state === 'blocked' || job.state === 'queued') return `${name}: ${job.waiting ?? 'queued'}`;
   if (job.state === 'ended') {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   attemptStateOf,
+  type BundleManifest,
   type ClockOffset,
   type KernelSighting,
   type PathKind,
@@ -35,6 +36,8 @@ const LOCKED_PARTICIPANT = {
   build: columnsOf(Build).name,
   path_kind: nullable(word<PathKind>()),
   suites: nullable(json<SuiteOutline[]>()),
+  /** Of the bundle's manifest. */
+  files: nullable(json<BundleManifest['files']>()),
   wanted: json<string[]>(),
   /** Suites that the run brings. */
   own_suites: nullable(json<{ name: string }[]>()),
@@ -107,7 +110,7 @@ export class ParticipantStore {
       LOCKED_PARTICIPANT,
       `select p.id, p.attempt_id, p.role, p.state, p.agent, p.machine, p.fence, p.failure, t.number,
          t.state as attempt_state, t.job_id, part.build_id, j.run_id, b.name as build, j.kind,
-         part.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites,
+         part.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, u.manifest -> 'files' as files,
          coalesce(to_jsonb(part.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites
        from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
          join job_part part on part.job_id = j.id and part.position = p.position

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, isCommit, parsePatch, type BuildSpec } from '@peerlab/contracts';
+import { canonicalJson, isCommit, mutantBudget, parsePatch, type BuildSpec } from '@peerlab/contracts';
 
 /**
  * How much of a kernel a build compiles, for estimates. The builder keeps built trees, so what counts is what the
@@ -17,13 +17,14 @@ const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
  * @returns empty for a ready bundle, which is not built, and for a branch
  */
 export function inputsOf(build: BuildSpec, submitter: string | null): string {
-  const { series = [], config, git, tarball, fragment, bundle } = build;
+  const { series = [], config, git, tarball, fragment, mutants, bundle } = build;
   // What a branch will be is not known before it is built.
   if (bundle !== undefined || (git !== undefined && !isCommit(git.ref))) return '';
   const own = { ...(git && { git }), ...(tarball && { tarball }), ...(fragment && { fragment }) };
   const isSubmitted =
     Object.keys(own).length > 0 || series.some((source) => typeof source === 'object' && !('mutant' in source));
-  const inputs = { series, config: config ?? null, ...own, domain: isSubmitted ? submitter : null };
+  const made = mutants === undefined ? {} : { mutants: mutantBudget(mutants).count };
+  const inputs = { series, config: config ?? null, ...own, ...made, domain: isSubmitted ? submitter : null };
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
 }
 

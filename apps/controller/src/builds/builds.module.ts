@@ -25,7 +25,7 @@ import { PatchStore } from './patch-store.js';
     BundleFiles,
     PatchStore,
   ],
-  exports: [ArtifactStore, BuildService],
+  exports: [ArtifactStore, BuildService, BundleFiles],
 })
 export class BuildsModule {}
 

@@ -45,6 +45,31 @@ export class BundleFiles {
     const row = await this.#row(build, path);
     // First, so that the answer does not tell an agent which builds and files exist. No artifact has an empty digest.
     await this.#access.requireRead(caller, row?.sha256 ?? '');
+    return this.#open(build, path, row);
+  }
+
+  /**
+   * The content of one file of a build's bundle, for the controller itself.
+   * @throws ProblemError as `open`, and 500 when it has more than `maxBytes`
+   */
+  async read(build: string, path: string, maxBytes: number): Promise<Buffer> {
+    const { content, sizeBytes } = await this.#open(build, path, await this.#row(build, path));
+    if (sizeBytes > maxBytes) {
+      content.destroy();
+      throw new ProblemError(500, 'file-too-large', `${path} of the bundle has ${sizeBytes} bytes`, {
+        detail: `at most ${maxBytes} are read`,
+      });
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of content) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  }
+
+  async #open(
+    build: string,
+    path: string,
+    row: RowOf<typeof LISTED_FILE> | null,
+  ): Promise<{ content: Readable; sizeBytes: number }> {
     if (row === null) throw notFound('build', build);
     if (row.sha256 === null) throw notFound('bundle of build', build);
     // Manifests of earlier versions may list any path; these rules keep the name safe for a header and for a disk.

@@ -67,6 +67,10 @@ const EVENTS: Record<Event['type'], Event> = {
   },
   plan: { type: 'plan', suite: 'p2p-functional', tests: ['forged'] },
   result: { type: 'result', result: sampleResult('p2p-functional', 'F01') },
+  'call-places': {
+    type: 'call-places',
+    places: [{ call: 'foo+0x1/0x2', frames: [{ name: 'foo', file: 'mm/foo.c', line: 1 }] }],
+  },
   measurement: {
     type: 'measurement',
     suite: 'p2p-perf',

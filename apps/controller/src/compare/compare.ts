@@ -4,6 +4,7 @@ import {
   COMPARED_METRICS_MAX,
   COMPARED_ROWS_MAX,
   NO_NOISE,
+  type BuiltGit,
   type Combination,
   type ComparedSide,
   type Comparison,
@@ -12,7 +13,8 @@ import {
 } from '@peerlab/contracts';
 import type { InputOf } from '../platform/http/serve.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { columnsOf, integer, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
+import { columnsOf, integer, json, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { Build } from '../schema/builds.js';
@@ -55,7 +57,12 @@ interface Side {
 }
 
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
-const KERNEL = { ...pick(columnsOf(Build), 'id', 'name'), release: nullable(text), buildId: nullable(text) };
+const KERNEL = {
+  ...pick(columnsOf(Build), 'id', 'name'),
+  release: nullable(text),
+  buildId: nullable(text),
+  git: nullable(json<BuiltGit>()),
+};
 const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
@@ -166,7 +173,7 @@ export class CompareView {
       this.#sql.one(RUN, 'select id, name, state, created_at from run where id = $1', [id]),
       this.#sql.rows(
         KERNEL,
-        `select b.id, b.name, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as "buildId"
+        `select b.id, b.name, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as "buildId", ${BUILT_GIT} as git
          from build b left join bundle u on u.key = b.bundle_key where b.run_id = $1 order by b.position`,
         [id],
       ),

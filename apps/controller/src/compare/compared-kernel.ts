@@ -1,6 +1,7 @@
-import type { Combination, HardwareKernel } from '@peerlab/contracts';
+import type { BuiltGit, Combination, HardwareKernel } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
-import { columnsOf, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
+import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Build } from '../schema/builds.js';
@@ -11,17 +12,19 @@ export const KERNEL = {
   key: text,
   release: nullable(text),
   build_id: nullable(text),
+  git: nullable(json<BuiltGit>()),
 };
 export type KernelRow = RowOf<typeof KERNEL>;
 
-/** The columns of `KERNEL` but the build's; needs `bundle` as `u`. */
-export const KERNEL_SQL = `u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id`;
+/** The columns of `KERNEL` but the build's id and name; needs `bundle` as `u` and `build` as `b`. */
+export const KERNEL_SQL = `u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id, ${BUILT_GIT} as git`;
 
-export const kernelView = ({ id, name, release, build_id: buildId }: KernelRow): HardwareKernel => ({
+export const kernelView = ({ id, name, release, build_id: buildId, git }: KernelRow): HardwareKernel => ({
   id,
   name,
   release,
   buildId,
+  git,
 });
 
 /** The kernel that a build became. Throws a 404 problem where there is no such build, or it was never built. */

@@ -44,9 +44,9 @@ const testedOn = (key: string): string => `
 
 /** Kernels that were tested on two combinations or more, the newest first, each under its newest build. */
 const KERNELS_SQL = `
-  select latest.id, latest.name, ${KERNEL_SQL}
+  select b.id, b.name, ${KERNEL_SQL}
   from bundle u cross join lateral (
-      select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
+      select id, name, spec, commit from build where bundle_key = u.key order by created_at desc limit 1) b
   where (select count(*) from (${testedOn('u.key')} limit 2) two) = 2
   order by u.created_at desc, u.key desc limit ${HARDWARE_KERNELS_MAX + 1}`;
 

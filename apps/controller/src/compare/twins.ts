@@ -47,9 +47,9 @@ const TESTED = `
  * each under its newest build; at most `$2`.
  */
 const KERNELS_SQL = `
-  select latest.id, latest.name, ${KERNEL_SQL}
+  select b.id, b.name, ${KERNEL_SQL}
   from (select * from bundle order by created_at desc, key desc limit ${TWIN_KERNELS_READ}) u cross join lateral (
-      select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
+      select id, name, spec, commit from build where bundle_key = u.key order by created_at desc limit 1) b
   where exists (
     select j.combination ${TESTED} u.key and ($1::text is null or j.combination = $1)
     group by j.combination having count(distinct j.machine) > 1)

@@ -1,13 +1,32 @@
 import { Injectable } from '@nestjs/common';
-import { CRASH_PLACES_MAX, type CrashDetail, type CrashPlace, VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
-import { columnsOf, integer, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
+import {
+  CRASH_PLACES_MAX,
+  type CallPlace,
+  type CrashDetail,
+  type CrashPlace,
+  VERDICT_TABLE,
+  VERDICTS,
+} from '@peerlab/contracts';
+import {
+  columnsOf,
+  integer,
+  json,
+  nullable,
+  pick,
+  text,
+  time,
+  uuid,
+  type RowOf,
+} from '../platform/database/row-shape.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { CrashRow } from '../schema/crashes.js';
+import { CALL_SOURCES } from './call-sources.js';
 import { CrashListView } from './crash-list.js';
 import { crashSightingOf, KERNEL_KEY, SEEN, SIGHTING, SIGHTING_COLUMNS, sightingOf } from './sightings.js';
 
-const WHOLE = pick(columnsOf(CrashRow), 'frames', 'taint');
+const WHOLE = { ...pick(columnsOf(CrashRow), 'frames', 'taint'), sources: json<CallPlace[]>() };
 const TEST = { suite: text, test: text, count: integer };
 const BUILD = { id: uuid, name: text, release: nullable(text), count: integer };
 const PLACE = {
@@ -45,7 +64,7 @@ export class CrashDetailView {
     const [whole, tests, builds, sightings, places] = await Promise.all([
       this.#sql.one(
         WHOLE,
-        'select frames, taint from crash where key = $1 order by corrupted, at desc, participant_id limit 1',
+        `select frames, taint, ${CALL_SOURCES} as sources from crash c where key = $1 order by corrupted, at desc, participant_id limit 1`,
         [key],
       ),
       this.#sql.rows(
@@ -68,8 +87,8 @@ export class CrashDetailView {
       ),
       this.#places(key),
     ]);
-    const [frames, taint] = [whole?.frames ?? [], whole?.taint ?? null];
-    return { ...summary, frames, taint, tests, builds, places, sightings: sightings.map(crashSightingOf) };
+    const { frames, taint, sources } = whole ?? { frames: [], taint: null, sources: [] };
+    return { ...summary, frames, taint, sources, tests, builds, places, sightings: sightings.map(crashSightingOf) };
   }
 
   async #places(key: string): Promise<CrashPlace[]> {
@@ -119,7 +138,7 @@ const LAST_GOOD = `
     (select p.machine from participant p where p.attempt_id = t.id and p.role = part.role) as machine
   from job_part part join job j on j.id = part.job_id join attempt t on t.job_id = j.id
     join run r on r.id = j.run_id join build b on b.id = part.build_id
-  where part.combination is not distinct from place.hash and j.kind = 'test' and t.state = 'ended' and t.failure is null
+  where part.combination is not distinct from place.hash and j.kind = 'test' and ${ofKernels()} and t.state = 'ended' and t.failure is null
     and t.started_at < bt.started_at
     and not exists (select 1 from participant gp left join crash gc on gc.participant_id = gp.id and gc.key = $1
         left join crash_search waits on waits.participant_id = gp.id

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CRASH_TYPES, type CrashList, type CrashQuery, type CrashSummary } from '@peerlab/contracts';
 import { bool, columnsOf, integer, pick, uuid, type RowOf } from '../platform/database/row-shape.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { Sql } from '../platform/database/sql.js';
 import { CrashRow } from '../schema/crashes.js';
 import { KERNEL_KEY, SEEN, SIGHTING, SIGHTING_COLUMNS, sightingOf, type SightingRow } from './sightings.js';
@@ -25,8 +26,13 @@ export class CrashListView {
     this.#sql = sql;
   }
 
+  /** Of tests of kernels: what health checks found is about machines. */
   async list({ q = '', limit }: CrashQuery): Promise<CrashList> {
-    const groups = await this.#groups(`$1 = '' or position(lower($1) in lower(c.title)) > 0`, q, limit);
+    const groups = await this.#groups(
+      `${ofKernels()} and ($1 = '' or position(lower($1) in lower(c.title)) > 0)`,
+      q,
+      limit,
+    );
     return { crashes: await this.#summaries(groups), total: groups[0]?.total ?? 0 };
   }
 

@@ -1,10 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { plainText, recordLines, type CrashMail, type LogLine } from '@peerlab/contracts';
+import {
+  plainText,
+  recordLines,
+  type BuiltGit,
+  type CallPlace,
+  type CrashMail,
+  type LogLine,
+} from '@peerlab/contracts';
 import { LogService } from '../logs/log.service.js';
-import { columnsOf, nullable, text } from '../platform/database/row-shape.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
+import { columnsOf, json, nullable, text } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Bundle } from '../schema/builds.js';
+import { CALL_SOURCES } from './call-sources.js';
 import { CrashDetailView } from './crash-detail.js';
 import { mailText } from './mail-text.js';
 import { SEEN, SIGHTING, SIGHTING_COLUMNS } from './sightings.js';
@@ -17,6 +26,8 @@ const OWN = {
   combination: nullable(text),
   hardware: nullable(text),
   manifest: nullable(columnsOf(Bundle).manifest),
+  git: nullable(json<BuiltGit>()),
+  sources: json<CallPlace[]>(),
 };
 
 /** Writes a crash as a report for a mailing list. */
@@ -36,7 +47,7 @@ export class CrashMailView {
   async of(attempt: string, key: string, role: string | null): Promise<CrashMail> {
     const own = await this.#sql.one(
       OWN,
-      `select ${SIGHTING_COLUMNS}, part.combination, x.label as hardware, u.manifest
+      `select ${SIGHTING_COLUMNS}, part.combination, x.label as hardware, u.manifest, ${BUILT_GIT} as git, ${CALL_SOURCES} as sources
        from ${SEEN} left join combination x on x.hash = part.combination
        where t.id = $1 and c.key = $2 and ($3::text is null or p.role = $3) order by p.position limit 1`,
       [attempt, key, role],
@@ -49,6 +60,8 @@ export class CrashMailView {
     return mailText({
       crash,
       manifest: own.manifest,
+      git: own.git,
+      sources: own.sources,
       machine: own.machine,
       hardware: own.hardware,
       suite: own.suite,

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { LogService } from '../logs/log.service.js';
 import { CrashStore, type RequestedSearch } from './crash-store.js';
+import { mergeAlarms, StreamAlarms, type FoundAlarm } from './found-alarms.js';
 import { CRASH_STREAMS, mergeStreams, StreamCrashes, type CrashStream, type FoundCrash } from './found-crashes.js';
 
 /** Lines that are read at once; about ten milliseconds of work, after which others have their turn. */
 const PIECE = 2000;
 
-/** Searches the logs of a participant for what its kernel reported. */
+/** Searches the logs of a participant for what its kernel reported, and what its machine's hardware told. */
 @Injectable()
 export class CrashSearch {
   readonly #store: CrashStore;
@@ -20,28 +21,35 @@ export class CrashSearch {
   /** Searches all streams of a participant, from their beginnings. @returns whether its request is done */
   async search(request: RequestedSearch, signal: AbortSignal): Promise<boolean> {
     const searched = await this.#store.searched(request.participant);
-    const found: FoundCrash[][] = [];
-    // Without a bundle there was no kernel under test.
-    if (searched?.release != null) {
+    const crashes: FoundCrash[][] = [];
+    const alarms: FoundAlarm[][] = [];
+    if (searched !== null) {
       for (const stream of CRASH_STREAMS) {
-        found.push(await this.#searchStream(request.participant, stream, searched.release, signal));
+        const found = await this.#searchStream(request.participant, stream, searched.release, signal);
+        crashes.push(found.crashes);
+        alarms.push(found.alarms);
       }
     }
-    return this.#store.store(request, mergeStreams(found));
+    return this.#store.store(request, { crashes: mergeStreams(crashes), alarms: mergeAlarms(alarms) });
   }
 
+  /** @param release of the kernel under test; null = there was none, so nothing that is reported is its */
   async #searchStream(
     participant: string,
     stream: CrashStream,
-    release: string,
+    release: string | null,
     signal: AbortSignal,
-  ): Promise<FoundCrash[]> {
-    const crashes = new StreamCrashes(stream, release);
+  ): Promise<{ crashes: FoundCrash[]; alarms: FoundAlarm[] }> {
+    const crashes = release === null ? null : new StreamCrashes(stream, release);
+    const alarms = new StreamAlarms(stream);
     for (let from = 0; ; from += PIECE) {
       signal.throwIfAborted();
       const lines = await this.#logs.lines(participant, stream, from, from + PIECE);
-      for (const line of lines) crashes.push(line);
-      if (lines.length < PIECE) return crashes.end();
+      for (const line of lines) {
+        crashes?.push(line);
+        alarms.push(line);
+      }
+      if (lines.length < PIECE) return { crashes: crashes?.end() ?? [], alarms: alarms.end() };
     }
   }
 }

@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import { carriesMutants, LOG_CALLS_MAX, type CallPlace } from '@peerlab/contracts';
+import { FleetService } from '../fleet/fleet.service.js';
+import { announce } from '../platform/database/bus.js';
 import { columnsOf, integer, nullable, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
-import { storable } from '../platform/database/storable.js';
+import { jsonb, storable } from '../platform/database/storable.js';
 import { Participant } from '../schema/attempts.js';
 import { Bundle } from '../schema/builds.js';
-import { CrashSearchRow } from '../schema/crashes.js';
+import { CrashSearchRow, HardwareAlarmRow } from '../schema/crashes.js';
+import type { FoundAlarm } from './found-alarms.js';
 import type { FoundCrash } from './found-crashes.js';
 
 const REQUESTED = pick(columnsOf(CrashSearchRow), 'participant_id', 'requested_at');
@@ -23,9 +27,11 @@ export interface RequestedSearch {
 @Injectable()
 export class CrashStore {
   readonly #sql: Sql;
+  readonly #fleet: FleetService;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, fleet: FleetService) {
     this.#sql = sql;
+    this.#fleet = fleet;
   }
 
   /** Its logs are searched soon, or again: it ended, or late evidence of it came. Its attempt is locked by `tx`. */
@@ -60,7 +66,10 @@ export class CrashStore {
     return row?.count ?? 0;
   }
 
-  /** What a search needs to know; null when the participant was removed. */
+  /**
+   * What a search needs to know; null when the participant was removed. `release` is null where there was no kernel under
+   * test, and of one that carries mutants: what a mutant does to a machine is no crash of the series.
+   */
   async searched(participant: string): Promise<{ attempt: string; role: string; release: string | null } | null> {
     const row = await this.#sql.one(
       SEARCHED,
@@ -70,15 +79,20 @@ export class CrashStore {
        where p.id = $1 and j.kind = 'test'`,
       [participant],
     );
-    return row === null ? null : { attempt: row.attempt_id, role: row.role, release: row.manifest?.release ?? null };
+    if (row === null) return null;
+    const { attempt_id: attempt, role, manifest } = row;
+    return { attempt, role, release: manifest === null || carriesMutants(manifest) ? null : manifest.release };
   }
 
   /**
    * Replaces what is stored of a participant, names the test that each ran in, and ends the request, unless another one
-   * came meanwhile. A participant that another transaction holds is left for the next time.
+   * came meanwhile. A machine with a new uncorrected alarm has to pass a health check. A participant that another transaction holds is left for the next time.
    * @returns whether it was stored
    */
-  async store({ participant, requestedAt }: RequestedSearch, crashes: readonly FoundCrash[]): Promise<boolean> {
+  async store(
+    { participant, requestedAt }: RequestedSearch,
+    { crashes, alarms }: { crashes: readonly FoundCrash[]; alarms: readonly FoundAlarm[] },
+  ): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       const isLocked = await tx.exists(
         `select 1 from attempt t where t.id = (select attempt_id from participant where id = $1)
@@ -88,6 +102,7 @@ export class CrashStore {
       if (!isLocked) return false;
       await tx.run('delete from crash where participant_id = $1', [participant]);
       for (const crash of crashes) await insertCrash(tx, participant, crash);
+      await this.#storeAlarms(tx, participant, alarms);
       await tx.run('delete from crash_search where participant_id = $1 and requested_at <= $2', [
         participant,
         // Dates have milliseconds, the column has microseconds.
@@ -95,6 +110,30 @@ export class CrashStore {
       ]);
       return true;
     });
+  }
+
+  async #storeAlarms(tx: Queries, participant: string, alarms: readonly FoundAlarm[]): Promise<void> {
+    const added = await tx.rows(
+      pick(columnsOf(HardwareAlarmRow), 'severity', 'title', 'device'),
+      `insert into hardware_alarm (participant_id, kind, severity, title, device, stream, line, times, at)
+       select $1, a.kind, a.severity, a.title, coalesce(a.device, ''), a.stream, a.line, a.times,
+         to_timestamp(a."atMs" / 1000)
+       from jsonb_to_recordset($2) as a(kind text, severity text, title text, device text, stream text, line bigint,
+         times int, "atMs" double precision)
+       on conflict do nothing returning severity, title, device`,
+      [participant, jsonb(alarms)],
+    );
+    const urgent = added.find(({ severity }) => severity === 'uncorrected');
+    if (urgent === undefined) return;
+    const of = await tx.one(
+      pick(columnsOf(Participant), 'machine', 'attempt_id'),
+      'select machine, attempt_id from participant where id = $1',
+      [participant],
+    );
+    if (of?.machine == null) return;
+    const device = urgent.device === '' ? '' : ` (${urgent.device})`;
+    await this.#fleet.distrust(tx, of.machine, `hardware alarm in attempt ${of.attempt_id}: ${urgent.title}${device}`);
+    await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
   }
 
   /** The search failed: it is tried again later. */
@@ -111,10 +150,24 @@ export class CrashStore {
     });
   }
 
+  /** Stores where addresses of a participant's reports are in the source; what is known of one stays. Its attempt is locked by `tx`. */
+  async putCallPlaces(tx: Queries, participant: string, places: readonly CallPlace[]): Promise<void> {
+    for (const { call, frames } of places) {
+      await tx.run(
+        `insert into call_source (participant_id, call, frames)
+         select $1, $2, $3 where (select count(*) from call_source where participant_id = $1) < $4
+         on conflict (participant_id, call) do nothing`,
+        [participant, storable(call), jsonb(storable(frames)), LOG_CALLS_MAX],
+      );
+    }
+  }
+
   /** Removes all that is known of participants. */
   async remove(tx: Queries, participants: readonly string[]): Promise<void> {
+    await tx.run('delete from call_source where participant_id = any($1)', [participants]);
     await tx.run('delete from crash where participant_id = any($1)', [participants]);
     await tx.run('delete from crash_search where participant_id = any($1)', [participants]);
+    await tx.run('delete from hardware_alarm where participant_id = any($1)', [participants]);
   }
 }
 
@@ -125,9 +178,9 @@ export class CrashStore {
 async function insertCrash(tx: Queries, participant: string, crash: FoundCrash): Promise<void> {
   await tx.run(
     `insert into crash (participant_id, key, title, type, severity, corrupted, stream, start_line, end_line, times,
-                        frames, taint, at, suite, test)
+                        frames, taint, at, calls, suite, test)
      select $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::boolean, $7::text, $8::bigint, $9::bigint, $10::int,
-       $11::text[], $12::text, to_timestamp($13::double precision / 1000), named.suite, named.test
+       $11::text[], $12::text, to_timestamp($13::double precision / 1000), $14::text[], named.suite, named.test
      from (select 1) always left join lateral (
        select s.suite, s.test from participant p join result s on s.attempt_id = p.attempt_id and s.role = p.role
        where p.id = $1::uuid and (s.signature = $3::text or $3::text = any(s.warnings)
@@ -148,6 +201,7 @@ async function insertCrash(tx: Queries, participant: string, crash: FoundCrash):
       storable(crash.frames),
       storable(crash.taint),
       crash.atMs,
+      storable(crash.calls),
     ],
   );
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { FleetModule } from '../fleet/fleet.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { AttemptCrashesView } from './attempt-crashes.js';
 import { CrashController } from './crash.controller.js';
@@ -8,10 +9,11 @@ import { CrashMailView } from './crash-mail.js';
 import { CrashSearch } from './crash-search.js';
 import { CrashSearchScheduler } from './crash-search.scheduler.js';
 import { CrashStore } from './crash-store.js';
+import { HardwareAlarmsView } from './hardware-alarms.js';
 
-/** Owns crash, crash_search. */
+/** Owns crash, crash_search, hardware_alarm. */
 @Module({
-  imports: [LogsModule],
+  imports: [FleetModule, LogsModule],
   controllers: [CrashController],
   providers: [
     CrashStore,
@@ -21,6 +23,7 @@ import { CrashStore } from './crash-store.js';
     CrashDetailView,
     AttemptCrashesView,
     CrashMailView,
+    HardwareAlarmsView,
   ],
   exports: [CrashStore],
 })

@@ -1,4 +1,4 @@
-import type { AttemptEvent, TestResult } from '@peerlab/contracts';
+import type { AttemptEvent, CallPlace, TestResult } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -17,6 +17,22 @@ beforeAll(async () => {
   agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'THRU_HOST_BRIDGE' });
 });
 afterAll(() => farm?.stop());
+
+/** Of the second address first; the one that no report names is not shown. */
+const PLACES: CallPlace[] = [
+  {
+    call: 'p2pvram_ioctl+0x12/0x40 [p2pvram]',
+    frames: [{ name: 'p2pvram_ioctl', file: 'drivers/p2pvram.c', line: null }],
+  },
+  {
+    call: 'p2pvram_hash+0x31/0x90 [p2pvram]',
+    frames: [
+      { name: 'touch', file: 'drivers/p2pvram.h', line: 7 },
+      { name: 'p2pvram_hash', file: 'drivers/p2pvram.c', line: 42 },
+    ],
+  },
+  { call: 'elsewhere+0x1/0x2', frames: [{ name: 'elsewhere', file: 'mm/x.c', line: 1 }] },
+];
 
 const finished: AttemptEvent = { type: 'finished', failure: null, restored: true, lineCounts: {} };
 
@@ -54,7 +70,9 @@ async function run(kernel: string, addresses: Record<string, string | undefined>
     const address = addresses[work.work.machine];
     await agent.log(work, 'serial', 0, consoleOf(manifest.release, address));
     const result: TestResult = { ...sampleResult(SUITE, TEST), warnings: address === undefined ? [] : [TITLE] };
-    await agent.events(work, 0, { type: 'result', result }, finished);
+    const places: AttemptEvent = { type: 'call-places', places: address === undefined ? [] : PLACES };
+    // What is said twice stays as it was.
+    await agent.events(work, 0, { type: 'result', result }, places, places, finished);
     attempts.push(work.attemptId);
   }
   return attempts;
@@ -98,6 +116,10 @@ describe('crashes over runs', () => {
         suite: SUITE,
         test: TEST,
         earlier: 0,
+        // In the order of the report.
+        sources: [PLACES[1], PLACES[0]],
+        git: null,
+        patches: expect.any(Number) as number,
       },
     ]);
     expect((await ofAttempt(attempts[2]?.[0] ?? '')).crashes).toMatchObject([{ key: KEY, earlier: 1 }]);
@@ -126,6 +148,7 @@ describe('crashes over runs', () => {
         { count: 1, first: { build: 'bad-two', machine: 'm2' }, lastGood: { build: 'good', machine: 'm2' } },
       ],
     });
+    expect(crash.sources).toEqual([PLACES[1], PLACES[0]]);
     expect(crash.sightings.map(({ build, startLine }) => [build, startLine])).toEqual([
       ['bad-two', 2],
       ['bad-two', 2],
@@ -151,6 +174,10 @@ describe('crashes over runs', () => {
     expect(body).toMatch(/Before that, build good ran here without it on \d{4}-/);
     expect(body).toContain(`test:     ${SUITE}/${TEST}`);
     expect(body).toContain('[   31.100001] Read of size 8 at addr ffff888104a2');
+    expect(body).toContain(
+      'In the source that was built:\n\np2pvram_hash+0x31/0x90 [p2pvram]:\n    touch drivers/p2pvram.h:7 (inlined)\n    p2pvram_hash drivers/p2pvram.c:42\n',
+    );
+    expect(body).not.toContain('mm/x.c');
     expect(body).not.toContain('of_debian');
     expect(body).toContain('Reported-by: (the sender of this mail fills in');
   });

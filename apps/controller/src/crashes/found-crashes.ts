@@ -30,6 +30,7 @@ export interface FoundCrash {
   endLine: number;
   times: number;
   frames: string[];
+  calls: string[];
   taint: string | null;
   /** When the first line arrived, milliseconds since 1970. */
   atMs: number;
@@ -91,14 +92,15 @@ export class StreamCrashes {
     return [...this.#found.values()].toSorted((one, other) => one.startLine - other.startLine);
   }
 
-  #keep({ title, type, severity, corrupted, startLine, endLine, frames, taint }: CrashReport): void {
+  #keep({ title, type, severity, corrupted, startLine, endLine, frames, taint, ...report }: CrashReport): void {
+    const calls = report.calls.map(({ call }) => call);
     const atMs = this.#began.get(startLine) ?? 0;
     this.#began.delete(startLine);
     const known = this.#found.get(title);
     if (known === undefined) {
       if (this.#found.size >= TITLES_MAX) return;
       const [key, stream] = [crashKey(title), this.#stream];
-      const first = { startLine, endLine, frames, taint, atMs };
+      const first = { startLine, endLine, frames, calls, taint, atMs };
       this.#found.set(title, { key, title, type, severity, corrupted, stream, times: 1, ...first });
       return;
     }
@@ -106,7 +108,7 @@ export class StreamCrashes {
     if (severity === 'crash') known.severity = severity;
     if (!known.corrupted || corrupted) return;
     // The first one that is whole stands for all.
-    Object.assign(known, { corrupted, startLine, endLine, frames, taint, atMs });
+    Object.assign(known, { corrupted, startLine, endLine, frames, calls, taint, atMs });
   }
 }
 

@@ -1,9 +1,21 @@
-import type { BundleManifest, CrashDetail, CrashMail } from '@peerlab/contracts';
+import {
+  gitTitle,
+  sourceLines,
+  type BuiltGit,
+  type BundleManifest,
+  type CallPlace,
+  type CrashDetail,
+  type CrashMail,
+} from '@peerlab/contracts';
 
 /** What a report for a mailing list is made of. */
 export interface MailFacts {
   crash: Pick<CrashDetail, 'title' | 'count' | 'combinations' | 'corrupted' | 'first'>;
   manifest: Pick<BundleManifest, 'release' | 'buildId' | 'base' | 'series' | 'config' | 'toolchain'> | null;
+  /** The git source of the kernel; null where it is of another one. */
+  git: BuiltGit | null;
+  /** Where addresses of the report are in the source. */
+  sources: readonly CallPlace[];
   machine: string | null;
   /** Label of the combination of hardware. */
   hardware: string | null;
@@ -34,6 +46,7 @@ export function mailText(facts: MailFacts): CrashMail {
     lines === null
       ? ['The log was removed by retention; the text of the report is gone.']
       : [...lines, ...(facts.linesLeftOut > 0 ? [`[${facts.linesLeftOut} more lines]`] : [])],
+    ...(facts.sources.length === 0 ? [] : [['In the source that was built:', '', ...sourceLines(facts.sources)]]),
     [
       'If this is fixed, please consider naming who found it in the commit:',
       '',
@@ -62,12 +75,13 @@ function history({ crash, lastGood }: MailFacts): string[] {
   return lines;
 }
 
-function kernelFacts({ manifest, machine, hardware, suite, test, at }: MailFacts): string[] {
+function kernelFacts({ manifest, git, machine, hardware, suite, test, at }: MailFacts): string[] {
   const lines = [`time:     ${at}`];
   if (manifest !== null) {
     const { base, release, buildId, config, toolchain, series } = manifest;
     lines.push(
       `base:     Linux ${base.version} (source sha256 ${base.sha256.slice(0, 16)})`,
+      ...(git === null ? [] : [`source:   ${gitTitle(git)}`]),
       `release:  ${release}, build-id ${buildId}`,
       `config:   ${config.name} (sha256 ${config.sha256.slice(0, 16)})`,
       `compiler: ${toolchain}`,

@@ -1,4 +1,4 @@
-import { effectiveTimeouts, type Assignment, type Peer } from '@peerlab/contracts';
+import { effectiveTimeouts, mutantBudget, type Assignment, type Peer } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readCatalogue } from '../fleet/catalogue.js';
 import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
@@ -24,6 +24,9 @@ const STORED_ASSIGNMENT = {
   forged_fence: columnsOf(Machine).forged_fence,
   providers: json<string[]>(),
 };
+/** For the mutant that is tried when its minutes are over: a test, and two boots. */
+const MUTANT_END_SECONDS = 900;
+
 type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
 /** Assignments of open participants, the oldest first. */
@@ -72,6 +75,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
     return null;
   }
   const { path } = row;
+  const minutes = build.mutants === undefined ? null : mutantBudget(build.mutants).minutes;
   const wanted = row.suites ?? spec.suites;
   const suites = [...row.manifest.suites.filter(({ name }) => wanted.includes(name)), ...ownWork(spec, wanted)];
   return {
@@ -87,7 +91,11 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
       path,
       otherProviders: row.providers.filter((address) => address !== path.provider.address),
       nonce: row.nonce,
-      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, suites),
+      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, [
+        ...suites,
+        ...(minutes === null ? [] : [{ timeoutSeconds: minutes * 60 + MUTANT_END_SECONDS }]),
+      ]),
+      ...(minutes === null ? {} : { mutants: { minutes } }),
     },
   };
 }

@@ -1,10 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import {
+  describeBuildError,
+  whyNotMeasured,
+  type AttemptEvent,
+  type FromAgent,
+  type SequencedEvent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { ParticipantStore, type LockedParticipant } from '../attempts/participant-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { AttemptService, testContext } from './attempt.service.js';
 import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
@@ -24,6 +31,7 @@ const KIND_OF_EVENT: Partial<Record<AttemptEvent['type'], LockedParticipant['kin
   plan: 'test',
   result: 'test',
   measurement: 'test',
+  'call-places': 'test',
   'build-progress': 'build',
   built: 'build',
   'build-failed': 'build',
@@ -44,6 +52,7 @@ export class EventIntake {
   readonly #builds: BuildService;
   readonly #jobs: JobService;
   readonly #verdicts: VerdictRows;
+  readonly #crashes: CrashStore;
 
   constructor(
     sql: Sql,
@@ -55,6 +64,7 @@ export class EventIntake {
     builds: BuildService,
     jobs: JobService,
     verdicts: VerdictRows,
+    crashes: CrashStore,
   ) {
     this.#sql = sql;
     this.#store = store;
@@ -65,6 +75,7 @@ export class EventIntake {
     this.#builds = builds;
     this.#jobs = jobs;
     this.#verdicts = verdicts;
+    this.#crashes = crashes;
   }
 
   /**
@@ -149,8 +160,12 @@ export class EventIntake {
         else await this.#results.putResult(tx, testContext(participant), event.result);
         return true;
       case 'measurement':
+        if (participant.files !== null && whyNotMeasured({ files: participant.files }) !== null) return false;
         await this.#results.putMeasurement(tx, testContext(participant), seq, event);
         return true;
+      case 'call-places':
+        await this.#crashes.putCallPlaces(tx, participant.id, event.places);
+        return false;
       case 'file':
         await this.#results.putFile(tx, participant, event.file);
         return true;

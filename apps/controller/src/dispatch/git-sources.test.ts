@@ -62,6 +62,15 @@ it('records the commit, for all builds of the run from the same ref, and repeats
     ['two', { kind: 'git', url: NEXT, ref: 'main', commit: COMMIT }],
     ['three', { kind: 'git', url: NEXT, ref: 'v1', commit: null }],
   ]);
+  // Wherever a kernel is named.
+  const grid = await farm.call('getGrid', { query: { run: run.id } });
+  const gitOf = new Map(grid.columns.map((column) => [column.build.name, column.build.git]));
+  expect(gitOf.get('two')).toEqual({ url: NEXT, ref: 'main', commit: COMMIT });
+  expect(gitOf.get('three')).toEqual({ url: NEXT, ref: 'v1', commit: null });
+  const { a, b } = await farm.call('getCompare', { query: { a: `${run.id}~one`, b: `${run.id}~three` } });
+  expect([a.kernel.git?.commit, b.kernel.git?.commit]).toEqual([COMMIT, null]);
+  const badge = await farm.request('getBadge', { params: { run: run.id } }, null);
+  expect(await badge.text()).toContain(COMMIT);
   await farm.call('cancelRun', { params: { run: run.id } });
   const again = await farm.call('retryRun', { params: { run: run.id } });
   const { spec, yaml: written } = await farm.call('getRun', { params: { run: again.id } });

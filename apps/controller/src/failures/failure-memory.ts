@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting } from '@peerlab/contracts';
+import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting, type RunPurpose } from '@peerlab/contracts';
 import {
   columnsOf,
   integer,
@@ -33,6 +33,7 @@ const THIS = {
   kind: text,
   failure: text,
   what: nullable(text),
+  purpose: columnsOf(Run).purpose,
   submitted_at: time,
   base: nullable(text),
 };
@@ -54,11 +55,11 @@ const KERNEL = {
   count: integer,
 };
 
-/** What has the failure $1 of the test $2, $3; $4 = the kinds of the source. */
-const seen = ({ rows, key, suite, test, attempt, isFailure }: FailureSource): string => `${rows}
+/** What has the failure $1 of the test $2, $3; $4 = the kinds of the source. What health checks find is no failure of a test. */
+const seen = ({ rows, key, suite, test, attempt, isFailure }: FailureSource, purpose: RunPurpose): string => `${rows}
   join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
   join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
-  where ${key} = $1 and ${suite} = $2 and ${test} = $3 and ${isFailure('$4')}`;
+  where ${key} = $1 and ${suite} = $2 and ${test} = $3 and ${isFailure('$4')} and r.purpose = '${purpose}'`;
 /** A kernel is its build-id; a build without one stands for itself. */
 const KERNEL_KEY = `coalesce(u.manifest ->> 'buildId', b.id::text)`;
 
@@ -78,7 +79,7 @@ export class FailureMemoryView {
     const own = await this.#sql.one(
       THIS,
       `select ${suite} as suite, ${test} as test, ${kind} as kind, ${key} as failure,
-         coalesce(${signature}, ${reason}) as what, r.created_at as submitted_at, ${BASE_KEY} as base
+         coalesce(${signature}, ${reason}) as what, r.purpose, r.created_at as submitted_at, ${BASE_KEY} as base
        from ${rows} join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
          join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
        where ${isSubject(source)} order by array_position($4::text[], ${kind}) limit 1`,
@@ -86,7 +87,7 @@ export class FailureMemoryView {
     );
     if (own === null) throw noFailure(subject, attemptId);
     const same = [own.failure, own.suite, own.test, source.kinds];
-    const SEEN = seen(source);
+    const SEEN = seen(source, own.purpose);
     const COLUMNS = `${machine} as machine, ${at} as at, t.id as attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
     const isEarlier = 'r.created_at < $5';
     const [counts, first, last, before, combinations, kernels, others, known] = await Promise.all([

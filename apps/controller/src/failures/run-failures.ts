@@ -40,7 +40,7 @@ const failuresOf = (own: FailureSource): string => {
     with own as (
       select ${own.attempt} as attempt_id, ${own.suite} as suite, ${own.test} as test, ${own.kind} as kind,
         coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, ${own.machine} as machine,
-        j.build_name as build, ${BASE_KEY} as base, r.created_at as submitted_at, (count(*) over ())::int as total
+        j.build_name as build, ${BASE_KEY} as base, r.created_at as submitted_at, r.purpose, (count(*) over ())::int as total
       from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
         join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
         join ${own.rows} on ${own.attempt} = t.id and ${own.isFailure('$2')}
@@ -49,10 +49,10 @@ const failuresOf = (own: FailureSource): string => {
     past as (
       select same.failure, same.suite, same.test, min(${past.at}) as first_at,
         (count(*) filter (where orun.created_at < same.submitted_at))::int as earlier
-      from (select distinct failure, suite, test, submitted_at from own) same
+      from (select distinct failure, suite, test, submitted_at, purpose from own) same
         join ${past.rows} on ${past.key} = same.failure and ${past.suite} = same.suite and ${past.test} = same.test
           and ${past.isFailure('$2')}
-        join attempt ot on ot.id = ${past.attempt} join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id
+        join attempt ot on ot.id = ${past.attempt} join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id and orun.purpose = same.purpose
       group by same.failure, same.suite, same.test)
     select own.attempt_id, own.suite, own.test, own.kind, own.machine, own.build, own.failure, own.total, own.what,
       past.earlier, past.first_at,

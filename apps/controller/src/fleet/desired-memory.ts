@@ -14,13 +14,22 @@ interface Change {
 /**
  * Changes the desired state of a machine and notes who did it and why; the oldest notes are forgotten. The update
  * locks the machine's row, so that numbers are drawn by one at a time. @returns false for a machine that is not known
+ * @param mustProve a machine that comes back from quarantine has to pass a health check before it serves
  */
-export async function changeDesired(tx: Queries, machine: string, { desired, by, reason }: Change): Promise<boolean> {
+export async function changeDesired(
+  tx: Queries,
+  machine: string,
+  { desired, by, reason }: Change,
+  mustProve = false,
+): Promise<boolean> {
   const values = [machine, desired, by, storable(reason)];
   const touched = await tx.run(
-    `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
-     where name = $1`,
-    values,
+    `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp(),
+       unproven = case when $5 and returns then 'it was quarantined: ' || coalesce(desired_reason, 'no reason given') else unproven end,
+       unproven_at = case when $5 and returns then clock_timestamp() else unproven_at end
+     from (select name as known, desired = 'quarantined' and $2 = 'active' as returns from machine where name = $1) before
+     where name = before.known`,
+    [...values, mustProve],
   );
   if (touched === 0) return false;
   const last = await tx.one(

@@ -24,7 +24,7 @@ import { notFound } from '../platform/http/problem.js';
 import { InventoryRefused, recordCombinations } from './combination-register.js';
 import { changeDesired } from './desired-memory.js';
 import { rememberInventory } from './inventory-memory.js';
-import { recordMachines } from './machine-register.js';
+import { recordMachines, type Registration } from './machine-register.js';
 
 export type Hello = Extract<FromAgent, { type: 'hello' }>;
 
@@ -38,10 +38,17 @@ export const SLOTS_MAX = 2000;
 export class FleetService {
   readonly #sql: Sql;
   readonly #machinesMax: number;
+  /** Machines have to pass a health check before they serve. */
+  readonly #mustProve: boolean;
 
   constructor(sql: Sql, @Inject(SETTINGS_TOKEN) settings: Settings) {
     this.#sql = sql;
     this.#machinesMax = settings.agentMachines;
+    this.#mustProve = settings.health.enabled;
+  }
+
+  get #registration(): Registration {
+    return { machinesMax: this.#machinesMax, mustProve: this.#mustProve };
   }
 
   /**
@@ -74,7 +81,7 @@ export class FleetService {
           hello.protocol,
         ],
       );
-      await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);
+      await recordMachines(tx, hello.agent, hello.machines, this.#registration);
       await this.#recordHeld(tx, hello.agent, hello.participants);
       await announce(
         tx,
@@ -101,7 +108,7 @@ export class FleetService {
       );
       if (before === null) return false;
       await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
-      const changed = await recordMachines(tx, agent, machines, this.#machinesMax);
+      const changed = await recordMachines(tx, agent, machines, this.#registration);
       const moved = await this.#recordHeld(tx, agent, attempts);
       if (changed || moved || !before.online) {
         await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
@@ -197,7 +204,7 @@ export class FleetService {
   /** Changes the desired state of a machine; kept until a person changes it again. Throws a 404 problem. */
   async setDesired(machine: string, desired: MachineDesired, by: string, reason: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      const isKnown = await changeDesired(tx, machine, { desired, by, reason });
+      const isKnown = await changeDesired(tx, machine, { desired, by, reason }, this.#mustProve);
       if (!isKnown) throw notFound('machine', machine);
       await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
     });
@@ -207,6 +214,29 @@ export class FleetService {
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
     await changeDesired(tx, machine, { desired: 'quarantined', by: null, reason });
     await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** The machine takes nothing but its health check until it has passed one that begins from now on. */
+  async hold(tx: Queries, machine: string, reason: string): Promise<void> {
+    await tx.run('update machine set unproven = $2, unproven_at = clock_timestamp() where name = $1', [
+      machine,
+      storable(reason),
+    ]);
+  }
+
+  /** As `hold`, where the farm checks machines by itself; else nothing would end it, and nothing is done. */
+  async distrust(tx: Queries, machine: string, reason: string): Promise<void> {
+    if (this.#mustProve) await this.hold(tx, machine, reason);
+  }
+
+  /** A health check that was asked for at `since` passed: the machine serves, unless it was held again meanwhile. */
+  async release(tx: Queries, machine: string, since: Date): Promise<void> {
+    await tx.run(
+      // Dates have milliseconds, the column has microseconds.
+      `update machine set unproven = null, unproven_at = null
+       where name = $1 and unproven_at <= $2::timestamptz + interval '1 ms'`,
+      [machine, since],
+    );
   }
 
   /** The participant on this machine has ended; does nothing when another one is there by now. */

@@ -23,7 +23,7 @@ const AGENT = columnsOf(Agent);
 const MACHINE_ROW = {
   ...pick(MACHINE, 'name', 'agent', 'description', 'labels', 'desired', 'desired_reason', 'desired_by', 'desired_at'),
   held_attempt: nullable(uuid),
-  ...pick(MACHINE, 'reachable', 'problem', 'configured', 'last_seen_at'),
+  ...pick(MACHINE, 'reachable', 'problem', 'configured', 'last_seen_at', 'unproven'),
   has_inventory: bool,
   site: AGENT.site,
   online: bool,
@@ -77,7 +77,7 @@ export class FleetView {
       `select m.name, m.agent, m.description, m.labels, m.desired, m.desired_reason, m.desired_by, m.desired_at,
          coalesce((select p.attempt_id from participant p where p.id = m.held_participant), m.held_participant)
            as held_attempt,
-         m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
+         m.reachable, m.problem, m.configured, m.last_seen_at, m.unproven, m.inventory is not null as has_inventory,
          a.site, agent_online(a) as online, a.catalogue is not null as runs_own_suites, a.last_seen_at as agent_last_seen_at,
          (select jsonb_build_object('attemptId', p.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
@@ -134,6 +134,7 @@ function machineSummary(row: MachineRow): MachineSummary {
     desiredBy: desiredBy(row),
     observed: observe(row),
     problem: problemOf(row),
+    unproven: row.unproven,
     configured: row.configured,
     runsOwnSuites: row.runs_own_suites,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
@@ -164,6 +165,9 @@ function problemOf(row: MachineRow): string | null {
   if (row.desired !== 'active' && row.desired_reason !== null) {
     const { desired, desired_by: by, desired_reason: reason } = row;
     return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
+  }
+  if (row.lease === null && row.reachable && row.unproven !== null) {
+    return `it takes no jobs until its health check has passed: ${row.unproven}`;
   }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';

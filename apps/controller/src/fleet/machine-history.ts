@@ -8,7 +8,7 @@ import {
   type MachineAttempt,
   type MachineChange,
 } from '@peerlab/contracts';
-import { columnsOf, integer, nullable, pick, text, word } from '../platform/database/row-shape.js';
+import { bool, columnsOf, integer, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt, Participant } from '../schema/attempts.js';
 import { MachineChangeRow, MachineInventory } from '../schema/fleet.js';
@@ -23,6 +23,7 @@ const ATTEMPT_ON_MACHINE = {
   build: text,
   failure: nullable(word<FailureClass>()),
   serial_lines: integer,
+  is_suspect: bool,
 };
 
 /** What happened to a machine over time: attempts on it, who changed its state, and what it was made of. */
@@ -43,7 +44,8 @@ export class MachineHistory {
          case when j.state = 'ended' then j.verdict end as verdict, p.failure ->> 'class' as failure,
          p.started_at, p.ended_at, p.role,
          coalesce((select s.next from stream s where s.participant_id = p.id and s.stream = 'serial'
-                   and s.removed_at is null), 0) as serial_lines
+                   and s.removed_at is null), 0) as serial_lines,
+         exists (select 1 from suspect_attempt s where s.attempt_id = t.id and s.machine = p.machine) as is_suspect
        from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
          join job_part part on part.job_id = j.id and part.position = p.position join build b on b.id = part.build_id
        where p.machine = $1 order by p.started_at desc, p.fence desc limit $2`,
@@ -57,6 +59,7 @@ export class MachineHistory {
       run: { id: row.run_id, name: row.run_name },
       build: row.build,
       verdict: row.verdict,
+      isSuspect: row.is_suspect,
       failure: row.failure,
       startedAt: row.started_at.toISOString(),
       endedAt: row.ended_at?.toISOString() ?? null,

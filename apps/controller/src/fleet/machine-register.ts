@@ -22,17 +22,26 @@ const TAKABLE = `(${FREE} and (machine.forgotten or exists (
 const OWN_MACHINE = pick(columnsOf(Machine), 'name', 'reachable', 'problem');
 type OwnMachine = RowOf<typeof OWN_MACHINE>;
 
+/** What holds for machines that are not known yet. */
+export interface Registration {
+  /** Names that an agent may have. */
+  machinesMax: number;
+  /** They have to pass a health check before they serve. */
+  mustProve: boolean;
+}
+
+const NEVER_CHECKED = 'it has not passed its first health check';
+
 /**
  * Stores what an agent reports of its machines. Names of other agents' machines are left alone, and so is every
  * new name beyond the quota: all names that the agent ever had count, until a person forgets them.
- * @param machinesMax names that the agent may have
  * @returns whether anything that people or dispatch look at changed
  */
 export async function recordMachines(
   tx: Queries,
   agent: string,
   machines: readonly AgentMachine[],
-  machinesMax: number,
+  { machinesMax, mustProve }: Registration,
 ): Promise<boolean> {
   const own = await tx.rows(
     OWN_MACHINE,
@@ -42,15 +51,20 @@ export async function recordMachines(
   const known = new Map(own.map((machine) => [machine.name, machine]));
   const rows = await withinQuota(tx, agent, machines, known, machinesMax);
   await tx.run(
-    `insert into machine (name, agent, description, labels, reachable, problem, last_seen_at)
+    `insert into machine (name, agent, description, labels, reachable, problem, last_seen_at, unproven, unproven_at)
      select m.name, $1, m.description, m.labels, m.reachable, m.problem,
-            case when m.reachable then clock_timestamp() end
+            case when m.reachable then clock_timestamp() end, $3, case when $3::text is not null then clock_timestamp() end
      from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
      on conflict (name) do update set agent = excluded.agent, description = excluded.description,
        labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem, configured = true,
-       forgotten = false, last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
+       forgotten = false,
+       -- Whoever names a forgotten machine may have put other hardware behind the name.
+       unproven = case when machine.forgotten then coalesce(excluded.unproven, machine.unproven) else machine.unproven end,
+       unproven_at = case when machine.forgotten then coalesce(excluded.unproven_at, machine.unproven_at)
+         else machine.unproven_at end,
+       last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
      where (machine.agent = excluded.agent and not machine.forgotten) or ${TAKABLE}`,
-    [agent, jsonb(rows)],
+    [agent, jsonb(rows), mustProve ? NEVER_CHECKED : null],
   );
   // What the agent no longer names is out of reach; its history stays.
   const gone = await tx.run(

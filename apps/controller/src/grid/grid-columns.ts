@@ -3,6 +3,7 @@ import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../plat
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
 import { BOOT } from '../platform/database/boot-number.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
 import { COMBINATION } from './combinations.js';
 import { compare } from './grid-rows.js';
 import { IS_OPEN, IS_TESTED } from './tested-jobs.js';
@@ -128,7 +129,7 @@ export function columnsSql(of: GridSource): string {
       select b.id, b.position, u.manifest -> 'features' as features,
         jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',
           'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
-          'config', u.manifest #> '{config,name}') as build
+          'config', u.manifest #> '{config,name}', 'git', ${BUILT_GIT}) as build
       from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
     select c.hash, c.label, c.identity, built.build, j.machine, j.path, j.run_id, r.name as run_name, j.id as job_id,
       j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,

@@ -1,4 +1,5 @@
 import {
+  type BuiltGit,
   KERNEL_ATTEMPTS,
   KERNEL_ATTEMPTS_ALL,
   KERNELS_COUNTED,
@@ -7,7 +8,8 @@ import {
   type KernelCursor,
   type KernelsBeyond,
 } from '@peerlab/contracts';
-import { integer, json, text, type RowOf } from '../platform/database/row-shape.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
+import { integer, json, nullable, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { IS_TESTED } from './tested-jobs.js';
 
@@ -45,6 +47,7 @@ const KERNEL = {
   release: text,
   base_version: text,
   build_id: text,
+  git: nullable(json<BuiltGit>()),
   patches: integer,
   features: json<string[]>(),
   config: text,
@@ -73,7 +76,8 @@ export function kernelsSql(
   const statement = `
     select u.key, ${BUILT_AT} as built_at,
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
-      u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
+      u.manifest ->> 'buildId' as build_id,
+      (select ${BUILT_GIT} from build b where b.id = latest.build_id) as git, jsonb_array_length(u.manifest -> 'series') as patches,
       u.manifest -> 'features' as features, u.manifest #>> '{config,name}' as config,
       jsonb_build_object('id', latest.build_id, 'name', latest.name) as build,
       jsonb_build_object('id', latest.run_id, 'name', (select name from run where id = latest.run_id)) as run,
@@ -159,6 +163,7 @@ function testedKernel(row: RowOf<typeof KERNEL>): TestedKernelRow {
       release: row.release,
       baseVersion: row.base_version,
       buildId: row.build_id,
+      git: row.git,
       patches: row.patches,
       features: row.features,
       config: row.config,

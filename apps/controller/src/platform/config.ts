@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { RetentionPolicy } from '@peerlab/contracts';
+import { HealthPolicy, RetentionPolicy } from '@peerlab/contracts';
 import { defaultStateFolder } from '@peerlab/runtime';
 import { z } from 'zod';
 import { type HookSetting, readHooksFile } from './hooks-file.js';
@@ -52,6 +52,8 @@ export const SETTINGS = {
   agentMachines: { env: 'PEERLAB_AGENT_MACHINES', schema: z.coerce.number().int().min(1).max(2000) },
   /** In the environment as YAML or JSON, such as `{softBytes: 1000000000}`. */
   retention: { env: 'PEERLAB_RETENTION', schema: z.preprocess(fromYaml, RetentionPolicy) },
+  /** As retention, such as `{enabled: true, boots: 3}`. */
+  health: { env: 'PEERLAB_HEALTH', schema: z.preprocess(fromYaml, HealthPolicy) },
 } as const;
 
 export interface Settings {
@@ -78,6 +80,8 @@ export interface Settings {
   agentMachines: number;
   /** What is kept, and in how much space. All controllers of a farm need the same. */
   retention: RetentionPolicy;
+  /** When machines are checked. All controllers of a farm need the same. */
+  health: HealthPolicy;
 }
 /** Injection token of Settings. */
 export const SETTINGS_TOKEN = Symbol('settings');
@@ -99,6 +103,7 @@ const SettingsFile = z.strictObject({
   uploadDayBytes: SETTINGS.uploadDayBytes.schema.optional(),
   agentMachines: SETTINGS.agentMachines.schema.optional(),
   retention: SETTINGS.retention.schema.optional(),
+  health: SETTINGS.health.schema.optional(),
 });
 
 /**
@@ -133,6 +138,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
     uploadDayBytes: given.uploadDayBytes ?? UPLOAD_DAY_BYTES,
     agentMachines: given.agentMachines ?? AGENT_MACHINES,
     retention: given.retention ?? RetentionPolicy.parse({}),
+    health: given.health ?? HealthPolicy.parse({}),
   };
 }
 

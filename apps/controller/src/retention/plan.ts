@@ -50,7 +50,7 @@ export function planRemovals(
 
 function daysOf({ kind, trigger }: Candidate, policy: RetentionPolicy): number {
   if (kind === 'artifact') return policy.artifactDays;
-  const times = trigger === 'webhook' ? policy.webhook : policy.user;
+  const times = trigger === 'webhook' || trigger === 'farm' ? policy.webhook : policy.user;
   return kind === 'logs' ? times.logDays : times.resultDays;
 }
 

@@ -9,6 +9,8 @@ import { BuildService } from '../builds/build.service.js';
 import { CrashStore } from '../crashes/crash-store.js';
 import { DeliveryLog } from '../integrations/delivery-log.js';
 import { ReportStore } from '../integrations/reports/report-store.js';
+import { CheckStore } from '../machine-health/check-store.js';
+import { SuspectStore } from '../machine-health/suspect-store.js';
 import { LogService } from '../logs/log.service.js';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -40,6 +42,8 @@ export class RetentionExecutor {
   readonly #runs: RunService;
   readonly #deliveries: DeliveryLog;
   readonly #reports: ReportStore;
+  readonly #checks: CheckStore;
+  readonly #suspects: SuspectStore;
 
   constructor(
     sql: Sql,
@@ -54,6 +58,8 @@ export class RetentionExecutor {
     runs: RunService,
     deliveries: DeliveryLog,
     reports: ReportStore,
+    checks: CheckStore,
+    suspects: SuspectStore,
   ) {
     this.#sql = sql;
     this.#store = store;
@@ -67,6 +73,8 @@ export class RetentionExecutor {
     this.#runs = runs;
     this.#deliveries = deliveries;
     this.#reports = reports;
+    this.#checks = checks;
+    this.#suspects = suspects;
   }
 
   /** Returns false when it must not be removed any more: pinned or used meanwhile, or removed already. */
@@ -118,6 +126,8 @@ export class RetentionExecutor {
     await this.#deliveries.forgetRun(tx, run);
     await this.#reports.forgetRun(tx, run);
     await this.#runs.remove(tx, run);
+    await this.#checks.forgetRun(tx, run);
+    await this.#suspects.remove(tx, attempts);
     return weight;
   }
 

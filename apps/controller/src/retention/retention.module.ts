@@ -6,6 +6,7 @@ import { LogsModule } from '../logs/logs.module.js';
 import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { RunsModule } from '../runs/runs.module.js';
+import { MachineHealthModule } from '../machine-health/machine-health.module.js';
 import { IntegrationsModule } from '../integrations/integrations.module.js';
 import { RetentionController } from './retention.controller.js';
 import { RetentionExecutor } from './retention-executor.js';
@@ -22,6 +23,7 @@ import { RetentionScheduler } from './retention-scheduler.js';
     VerdictsModule,
     StorageModule,
     RunsModule,
+    MachineHealthModule,
     IntegrationsModule,
   ],
   controllers: [RetentionController],

@@ -14,6 +14,16 @@ describe('a badge', () => {
     expect(badgeText({ ...ended, verdict: null, counts: {} })).toBe('– no verdict');
   });
 
+  it('names the commit that was built, where it is one', () => {
+    const jobs = { total: 1, ended: 1 };
+    const run = { name: 'r', state: 'ended', verdict: 'pass', counts: { pass: 3 }, jobs, progress: null } as const;
+    const [one, two] = ['a'.repeat(40), 'b'.repeat(40)];
+    expect(renderBadge(run, [one])).toContain('✓ pass · 3 pass · aaaaaaaaaaaa</text>');
+    expect(renderBadge(run, [one])).toContain(`<title>r: ✓ pass · 3 pass, commit ${one}</title>`);
+    expect(renderBadge(run, [one, two])).toContain('✓ pass · 3 pass</text>');
+    expect(renderBadge(run, [one, two])).toContain(`commit ${one}, commit ${two}</title>`);
+  });
+
   it('keeps a name that would be markup text, and leaves out what XML forbids', () => {
     const name = '"><script>alert(1)</script>\u0000\u001b[31m&';
     const jobs = { total: 1, ended: 1 };

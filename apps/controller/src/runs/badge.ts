@@ -21,17 +21,22 @@ const PADDING_PX = 10;
 
 type Badged = Pick<RunSummary, 'state' | 'verdict' | 'counts' | 'jobs' | 'progress'>;
 
-/** A run's verdict and counts as an SVG picture without scripts and outside references. Pure. */
-export function renderBadge(run: Pick<RunSummary, 'name'> & Badged): string {
+/**
+ * A run's verdict and counts as an SVG picture without scripts and outside references. Pure.
+ * @param commits what its git sources were found to be; the picture names it where there is one, the tooltip all
+ */
+export function renderBadge(run: Pick<RunSummary, 'name'> & Badged, commits: readonly string[] = []): string {
   const left = 'peerlab';
-  const right = badgeText(run);
+  const [commit, ...others] = commits;
+  const standing = badgeText(run);
+  const right = commit === undefined || others.length > 0 ? standing : `${standing} · ${commit.slice(0, 12)}`;
   const colour = COLOURS[run.state === 'ended' ? (run.verdict ?? 'canceled') : 'running'];
   const [leftPx, rightPx] = [left, right].map((text) => Math.ceil(text.length * LETTER_PX) + 2 * PADDING_PX) as [
     number,
     number,
   ];
   const width = leftPx + rightPx;
-  const title = escapeXml(`${run.name}: ${right}`);
+  const title = escapeXml([`${run.name}: ${standing}`, ...commits.map((each) => `commit ${each}`)].join(', '));
   const text = (x: number, content: string): string =>
     `<text x="${x}" y="14" text-anchor="middle">${escapeXml(content)}</text>`;
   return [

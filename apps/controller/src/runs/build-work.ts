@@ -1,5 +1,6 @@
 import {
   FRAME_MAX_BYTES,
+  mutantBudget,
   type BuildSpec,
   type ProblemItem,
   type RunSpec,
@@ -34,6 +35,7 @@ export function buildWork(
     ...sourceWork(build, commit),
     ...(build.fragment === undefined ? {} : { fragment: build.fragment }),
     ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
+    ...(build.mutants === undefined ? {} : { mutants: { count: mutantBudget(build.mutants).count } }),
     ...(submitter === null ? {} : { cacheDomain: submitter }),
   };
 }

@@ -14,12 +14,17 @@ export interface MachineWish {
   labels: Labels;
   /** Its suites are partly the run's own, which older agents cannot run. */
   ownSuites: boolean;
+  /** It is a health check, which a machine takes that does not serve yet. */
+  forHealth?: boolean;
 }
 
 /** SQL condition: the machine `m` with its path `p` is what the job (an alias with these columns) asks for. */
 export const fitsWish = (job: string): string => `p.machine = m.name and p.combination = ${job}.combination
   and p.ordinal = ${job}.pair and (${job}.only_machine is null or ${job}.only_machine = m.name) and m.labels @> ${job}.labels
   and (not ${job}.own_suites or exists (select 1 from agent o where o.name = m.agent and o.catalogue is not null))`;
+
+/** SQL condition: the machine `m` serves jobs of this kind. @param forHealth SQL: whether it is a health check */
+export const serves = (forHealth: string): string => `(m.unproven is null or ${forHealth})`;
 
 /** Verdicts of boots that were the lab's trouble, or canceled, as an array of SQL. */
 const OF_THE_LAB = `'{${VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].exitCode === 2).join(',')}}'::text[]`;
@@ -45,7 +50,7 @@ export const laneMachine = (job: string, position = '0'): string => `(
 export const wishOfPart = (job: string, part: string): string =>
   `jsonb_build_object('combination', ${part}.combination, 'pair', ${part}.pair, 'onlyMachine',
      coalesce(${part}.only_machine, case when ${job}.lane is not null then ${laneMachine(job, `${part}.position`)} end),
-     'labels', ${part}.labels, 'ownSuites', ${part}.own_suites)`;
+     'labels', ${part}.labels, 'ownSuites', ${part}.own_suites, 'forHealth', ${job}.purpose = 'health')`;
 
 /** What a role of a job asks for, as a test waits. */
 export interface RoleWish {
@@ -73,12 +78,20 @@ export const competes = (a: string, b: string): string => `(${a}.only_machine is
 export const ROLES_PROTOCOL = 5;
 
 /** Names a wish: those of equal jobs are equal. */
-export const wishKey = ({ combination, pair, onlyMachine, labels, ownSuites }: MachineWish): string =>
+export const wishKey = ({
+  combination,
+  pair,
+  onlyMachine,
+  labels,
+  ownSuites,
+  forHealth = false,
+}: MachineWish): string =>
   JSON.stringify([
     combination,
     pair,
     onlyMachine,
     ownSuites,
+    forHealth,
     Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ]);
 
@@ -92,19 +105,22 @@ export async function readCandidates(
   const rows = await sql.rows(
     { key: text, machines: json<CandidateFacts[]>() },
     `select w.key, coalesce(f.machines, '[]') as machines
-     from jsonb_to_recordset($1) as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean)
+     from jsonb_to_recordset($1)
+         as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean, for_health boolean)
        left join lateral (
          select jsonb_agg(${MACHINE_FACTS} || jsonb_build_object('takesPair', p.position = 0 or a.binds_pairs,
-                    'takesRoles', a.protocol >= ${ROLES_PROTOCOL}, 'labels', m.labels)
+                    'takesRoles', a.protocol >= ${ROLES_PROTOCOL}, 'labels', m.labels,
+                    'unproven', case when not w.for_health then m.unproven end)
                   order by m.name) as machines
          from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
          where ${fitsWish('w')}) f on true`,
     [
       JSON.stringify(
-        [...distinct].map(([key, { onlyMachine, ownSuites, ...wish }]) => ({
+        [...distinct].map(([key, { onlyMachine, ownSuites, forHealth = false, ...wish }]) => ({
           key,
           only_machine: onlyMachine,
           own_suites: ownSuites,
+          for_health: forHealth,
           ...wish,
         })),
       ),

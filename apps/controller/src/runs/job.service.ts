@@ -71,10 +71,10 @@ export class JobService {
       const some = jobs.slice(from, from + INSERTED_AT_ONCE);
       await tx.run(
         `with now as materialized (
-           select clock_timestamp() as at, priority from run where id = $1)
-         insert into job (id, run_id, build_id, build_name, position, kind, state, machine, only_machine,
+           select clock_timestamp() as at, priority, purpose from run where id = $1)
+         insert into job (id, run_id, build_id, build_name, position, kind, purpose, state, machine, only_machine,
            combination, pair, labels, own_suites, path, suites, round, lane, roles, same_labels, queued_at, queue_at)
-         select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, w."onlyMachine", w."onlyMachine",
+         select n.id, $1, n."buildId", n."buildName", n.position, n.kind, now.purpose, n.state, w."onlyMachine", w."onlyMachine",
            w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), coalesce(w."ownSuites", false), n.path, n.suites, n.round, n.lane,
            greatest(1, n.roles), n."sameLabels", now.at, ${queueAt('now.at', 'now.priority')}
          from now, jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,

@@ -13,7 +13,8 @@ export function runConditions(filter: RunFilter, first: number): { sql: string; 
     conditions.push(condition(`$${first + values.length}`));
     values.push(storable(value));
   };
-  const { q, verdict, state, kernel, machine, submitter, from, until } = filter;
+  const { purpose = 'test', q, verdict, state, kernel, machine, submitter, from, until } = filter;
+  add(purpose, (p) => `run.purpose = ${p}`);
   add(q, (p) => `position(lower(${p}) in lower(run.name)) > 0`);
   add(
     verdict === 'wrong' ? VERDICTS.filter((each) => VERDICT_TABLE[each].wrong) : verdict && [verdict],

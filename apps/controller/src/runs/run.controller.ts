@@ -62,7 +62,8 @@ export class RunController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const badge = renderBadge(await this.#view.summary(params.run));
+    const [run, commits] = await Promise.all([this.#view.summary(params.run), this.#runs.commits(params.run)]);
+    const badge = renderBadge(run, commits);
     const tag = tagOf(badge);
     reply.header('cache-control', 'no-cache');
     reply.header('etag', tag);

@@ -4,6 +4,7 @@ import {
   pairOf,
   type BuildSpec,
   type Labels,
+  type RunPurpose,
   type RunRole,
   PLAN_MACHINES_MAX,
   type ProblemItem,
@@ -44,7 +45,7 @@ const RETRIED_JOB = {
     'pair',
     'suites',
   ),
-  ...pick(columnsOf(Run), 'spec', 'submitter'),
+  ...pick(columnsOf(Run), 'spec', 'submitter', 'purpose'),
   /** Of a job with several; empty for all others. */
   roles: json<RetriedRole[]>(),
 };
@@ -61,12 +62,14 @@ interface RetriedRole {
 }
 
 export interface Trigger {
-  kind: 'user' | 'webhook';
+  kind: 'user' | 'webhook' | 'farm';
   detail: string;
   /** Name of the user or of the webhook, to find its runs by. */
   by: string;
   /** Id of the user's token on whose behalf compiler output may be kept and used again; null = nobody's. */
   submitter: string | null;
+  /** Default: `test`. */
+  purpose?: RunPurpose;
 }
 
 /** A request that was checked against the fleet and may be stored. */
@@ -167,8 +170,8 @@ export class RunService {
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
-         submitted_by, retry_of)
-       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10, $11)`,
+         submitted_by, retry_of, purpose)
+       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10, $11, $12)`,
       [
         runId,
         spec.name,
@@ -181,6 +184,7 @@ export class RunService {
         trigger.submitter,
         trigger.by,
         retryOf,
+        trigger.purpose ?? 'test',
       ],
     );
     await recordRoleCombinations(
@@ -230,11 +234,12 @@ export class RunService {
    */
   async retry(runId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
     const old = await this.#sql.one(
-      pick(columnsOf(Run), 'spec', 'yaml', 'submitter'),
-      'select spec, yaml, submitter from run where id = $1',
+      pick(columnsOf(Run), 'spec', 'yaml', 'submitter', 'purpose'),
+      'select spec, yaml, submitter, purpose from run where id = $1',
       [runId],
     );
     if (old === null) throw notFound('run', runId);
+    refuseHealthRun(old.purpose);
     const spec = await this.#atCommits(runId, old.spec);
     const feasible = await this.examineSpec(spec);
     const submitter = old.submitter === user.id ? user.id : null;
@@ -250,11 +255,15 @@ export class RunService {
    * A new run of one job: an ended job never runs again, for the reason that an ended run does not. While a run of
    * the same user for that job has not ended, that one is the answer, so that asking twice starts one.
    */
-  async retryJob(jobId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
+  async retryJob(
+    jobId: string,
+    user: Pick<Identity, 'name'> & { id: string | null },
+    kind: 'user' | 'farm' = 'user',
+  ): Promise<RunSummary> {
     const job = await this.#sql.one(
       RETRIED_JOB,
       `select j.run_id, j.kind, j.build_name, j.machine, j.only_machine, j.combination, j.labels, j.pair, j.suites, r.spec,
-         r.submitter, coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'build', o.build_name,
+         r.submitter, r.purpose, coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'build', o.build_name,
              'onlyMachine', o.only_machine, 'combination', o.combination, 'labels', o.labels, 'pair', o.pair, 'suites', o.suites)
              order by o.position) from job_role o where o.job_id = j.id), '[]') as roles
        from job j join run r on r.id = j.run_id
@@ -262,6 +271,7 @@ export class RunService {
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
+    refuseHealthRun(job.purpose);
     const feasible = await this.examineSpec(narrowed({ ...job, spec: await this.#atCommits(job.run_id, job.spec) }));
     // Of several pairs of the combination it tested one.
     if (job.kind === 'test') {
@@ -273,7 +283,7 @@ export class RunService {
     const what =
       job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? 'any machine'}/${job.build_name}`;
     const trigger: Trigger = {
-      kind: 'user',
+      kind,
       detail: `${user.name}, ${what} again after ${job.run_id}`,
       by: user.name,
       submitter: job.submitter === user.id ? user.id : null,
@@ -300,6 +310,11 @@ export class RunService {
   /** Removes a run whose jobs, builds and deliveries are gone or forget it already. */
   async remove(tx: Queries, runId: string): Promise<void> {
     await tx.run('delete from run where id = $1', [runId]);
+  }
+
+  /** The commits that the git sources of a run were found to be, each once. */
+  async commits(runId: string): Promise<string[]> {
+    return [...new Set((await this.#builds.commitsOf(runId)).values())].toSorted();
   }
 
   /** A spec that names the commits that a run of it built, where it named branches; the spec itself where it did not. */
@@ -464,6 +479,14 @@ function jobsOfPlan({ spec, jobs }: Plan, builds: readonly NewBuild[]): NewJob[]
       round: isRepeated ? boot : null,
       lane: isRepeated ? lane : null,
     };
+  });
+}
+
+/** A health check that is repeated as a run would count as a test of its kernel. */
+function refuseHealthRun(purpose: RunPurpose): void {
+  if (purpose !== 'health') return;
+  throw new ProblemError(409, 'health-run', 'a health check is not submitted again', {
+    detail: 'ask for a new check of the machine: peerlab health check MACHINE --reason TEXT',
   });
 }
 

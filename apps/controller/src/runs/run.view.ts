@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   pairOf,
+  SUSPECTS_MAX,
   type AttemptSummary,
   type BootNumber,
   type Combination,
@@ -11,6 +12,7 @@ import {
   type RunSummary,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { readSuspects } from '../attempts/suspects.js';
 import { BOOT } from '../platform/database/boot-number.js';
 import { goesBefore } from './order.js';
 import { columnsOf, integer, json, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
@@ -85,11 +87,12 @@ export class RunView {
 
   async detail(id: string): Promise<RunDetail> {
     const [row, pin] = await Promise.all([this.#row(id), this.#pin(id)]);
-    const [jobs, attempts, hasRoom, progress] = await Promise.all([
+    const [jobs, attempts, hasRoom, progress, suspects] = await Promise.all([
       this.#jobs(id),
       this.#attempts.ofRun(id),
       this.#storage.hasRoom(),
       this.#progress([row]),
+      readSuspects(this.#sql, { runId: id }),
     ]);
     const open = jobs.filter(({ state }) => state !== 'ended');
     const candidates = await readCandidates(
@@ -115,6 +118,7 @@ export class RunView {
         }),
       ),
       endsInMs: open.length === 0 || ends.includes(null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
+      suspects: suspects.slice(0, SUSPECTS_MAX),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
   }
@@ -217,6 +221,7 @@ function runSummary(row: StoredRun, progress: ReadonlyMap<string, RunProgress>):
   return {
     id: row.id,
     name: row.name,
+    purpose: row.purpose,
     state: row.state,
     verdict: row.state === 'ended' ? row.verdict : null,
     counts: row.counts,

@@ -9,7 +9,17 @@ import {
   type Seat,
   type Wait,
 } from '@peerlab/contracts';
-import { bool, columnsOf, integer, json, nullable, text, uuid, type RowOf } from '../platform/database/row-shape.js';
+import {
+  bool,
+  columnsOf,
+  integer,
+  json,
+  nullable,
+  pick,
+  text,
+  uuid,
+  type RowOf,
+} from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
 import {
@@ -17,6 +27,7 @@ import {
   fitsWish,
   laneMachine,
   ROLES_PROTOCOL,
+  serves,
   wishKey,
   wishOfPart,
   type MachineWish,
@@ -55,19 +66,22 @@ const LEAST_USED = `(select max(l.released_at) from lease l where l.machine = m.
 
 /** The place in the queue `$1` to `$4` is before the job `j`; null = the beginning. */
 const AFTER = `($1::timestamptz is null or (${queueOrder('j')}) > ($1, $2::timestamptz, $3::int, $4::uuid))`;
-const OF_FREE = `any(array(select combination from free))`;
+const OF_FREE = `any(array(select combination from free where serves))`;
 const ABLE_ALONE = `j.combination = ${OF_FREE} and (j.only_machine is null or j.only_machine in (select name from free))`;
 const ABLE_TOGETHER = `j.roles > 1 and exists (select 1 from job_role o where o.job_id = j.id and o.combination = ${OF_FREE})`;
+/** A health check, which a machine takes that does not serve yet. */
+const ABLE_TO_CHECK = `j.purpose = 'health' and j.only_machine in (select name from free where not serves)`;
 /** Queued tests for the hardware of `free` machines, all of them. */
 const ABLE = `
   select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_ALONE}
-  union all select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_TOGETHER}`;
+  union all select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_TOGETHER}
+  union select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_TO_CHECK}`;
 /** Jobs at the beginning of the queue among which they are looked for first. */
 const FIRST = 400;
 const ABLE_AMONG_FIRST = `
   select j.id from (
     select * from job j where j.state = 'queued' and ${AFTER} order by ${queueOrder('j')} limit ${FIRST}) j
-  where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER})`;
+  where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER} or ${ABLE_TO_CHECK})`;
 
 const ROLE = {
   id: uuid,
@@ -125,17 +139,21 @@ export class TestQueue {
    */
   async lockTests(tx: Queries, tests: readonly ClaimableTest[]): Promise<ClaimableTest[]> {
     const jobs = await tx.rows(
-      { id: uuid },
-      `select id from job where id = any($1) and state = 'queued' order by id for no key update skip locked`,
+      pick(columnsOf(Job), 'id', 'purpose'),
+      `select id, purpose from job where id = any($1) and state = 'queued' order by id for no key update skip locked`,
       [tests.map(({ jobId }) => jobId)],
     );
     const isLocked = new Set(jobs.map(({ id }) => id));
+    const checks = new Set(jobs.flatMap(({ id, purpose }) => (purpose === 'health' ? [id] : [])));
+    const placesOf = (some: readonly ClaimableTest[]): string[] =>
+      some.flatMap(({ places }) => places.map(({ machine }) => machine));
     const left = tests.filter(({ jobId }) => isLocked.has(jobId));
     const machines = await tx.rows(
       { name: text },
       `select m.name from machine m join agent a on a.name = m.agent where m.name = any($1) and ${CAN_START}
+         and ${serves('m.name = any($2)')}
        order by m.name for no key update of m skip locked`,
-      [left.flatMap(({ places }) => places.map(({ machine }) => machine))],
+      [placesOf(left), placesOf(left.filter(({ jobId }) => checks.has(jobId)))],
     );
     const isFree = new Set(machines.map(({ name }) => name));
     return left.filter(({ places }) => places.every(({ machine }) => isFree.has(machine)));
@@ -156,7 +174,7 @@ export class TestQueue {
     return queries.rows(
       ROLE,
       `with free as materialized (
-         select m.name, p.combination from machine m join agent a on a.name = m.agent
+         select m.name, p.combination, m.unproven is null as serves from machine m join agent a on a.name = m.agent
            join machine_path p on p.machine = m.name where ${CAN_START}),
        able as materialized (${able}),
        line as (
@@ -221,14 +239,15 @@ export class TestQueue {
     const rows = await queries.rows(
       SEAT,
       `select w.key, s.* from jsonb_to_recordset($1)
-           as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean, binds boolean, roles int)
+           as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean, for_health boolean,
+             binds boolean, roles int)
          cross join lateral (
            select m.name as machine, m.agent, m.labels, p.path, ${CAN_START} as is_free, a.test_slots as slots,
              coalesce(case when a.test_slots is not null then (
                select jsonb_agg(l.slot) from lease l
                where l.agent = a.name and l.machine is not null and l.released_at is null) end, '[]') as taken
            from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
-           where ${fitsWish('w')} and (p.position = 0 or a.binds_pairs and w.binds)
+           where ${fitsWish('w')} and (p.position = 0 or a.binds_pairs and w.binds) and ${serves('w.for_health')}
              and case when w.roles = 1 then ${CAN_START}
                else ${TAKES_TESTS} and a.protocol >= ${ROLES_PROTOCOL} and (m.reachable or ${IS_LEASED}) end
            order by ${CAN_START} desc, ${LEAST_USED}
@@ -236,8 +255,9 @@ export class TestQueue {
       [
         JSON.stringify(
           [...wishes].map(([key, { wish, binds, roles: count }]) => {
-            const { onlyMachine, ownSuites, ...rest } = wish;
-            return { key, binds, roles: count, only_machine: onlyMachine, own_suites: ownSuites, ...rest };
+            const { onlyMachine, ownSuites, forHealth = false, ...rest } = wish;
+            const asked = { only_machine: onlyMachine, own_suites: ownSuites, for_health: forHealth };
+            return { key, binds, roles: count, ...asked, ...rest };
           }),
         ),
       ],

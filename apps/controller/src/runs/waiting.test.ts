@@ -13,6 +13,7 @@ const machine: CandidateFacts = {
   slots: null,
   takesPair: true,
   takesRoles: true,
+  unproven: null,
   labels: {},
 };
 const queued: WaitingFacts = {

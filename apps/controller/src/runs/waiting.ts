@@ -32,6 +32,8 @@ export interface CandidateFacts extends MachineFacts {
   /** Its agent knows what a job with several roles is. */
   takesRoles: boolean;
   labels: Labels;
+  /** Why it takes nothing but its health check; null = it serves, or the job is such a check. */
+  unproven: string | null;
 }
 
 /** A role of a job that has several. */
@@ -229,7 +231,7 @@ const STATES_SHOWN = 4;
 const isFull = ({ slots }: MachineFacts): boolean => slots !== null && slots.taken >= slots.total;
 
 const isFreeNow = (machine: CandidateFacts): boolean =>
-  obstacleOf(machine) === null && !machine.leased && !isFull(machine);
+  obstacleOf(machine) === null && machine.unproven === null && !machine.leased && !isFull(machine);
 
 /** The machines that could take it at once. */
 const freeOf = ({ machines }: WaitingFacts): CandidateFacts[] => machines.filter(isFreeNow);
@@ -258,6 +260,9 @@ function whyTestWaits(facts: WaitingFacts): string {
       `a machine of ${facts.combination ?? 'its combination'} (${fewOf(machines.map(stateOf), STATES_SHOWN)})`,
     );
   }
+  if (machine !== undefined && machine.unproven !== null) {
+    return `${machine.name} takes no jobs until its health check has passed: ${machine.unproven}`;
+  }
   if (machine === undefined || ahead > 0 || machine.leased) return line(facts, where);
   const { name, agent, slots } = machine;
   return `${name} is free, but its agent ${agent} runs ${slots?.taken} of at most ${slots?.total} tests${soon(facts)}`;
@@ -283,10 +288,11 @@ function whyRolesWait(facts: WaitingFacts): string {
 
 /** `v-a: busy`, `v-b: drained`. */
 function stateOf(machine: CandidateFacts): string {
-  const { name, desired, agentOnline, reachable, leased, takesPair } = machine;
+  const { name, desired, agentOnline, reachable, leased, takesPair, unproven } = machine;
   if (desired !== 'active') return `${name}: ${desiredInWords(desired)}`;
   if (!agentOnline || (!leased && !reachable)) return `${name}: offline`;
   if (!takesPair) return `${name}: cannot choose the pair`;
+  if (unproven !== null) return `${name}: its health check has not passed`;
   if (leased) return `${name}: busy`;
   return isFull(machine) ? `${name}: its agent is busy` : `${name}: free`;
 }

@@ -1,4 +1,4 @@
-import type { CrashType, LogStream } from '@peerlab/contracts';
+import type { CrashType, HardwareAlarmKind, HardwareAlarmSeverity, LogStream, SourceFrame } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import { Participant } from './attempts.js';
@@ -33,6 +33,9 @@ export class CrashRow {
   times: number;
   @Column('text', { array: true })
   frames: string[];
+  /** Addresses of code that its first whole report names, in its order; those that are placed are in call_source. */
+  @Column('text', { array: true, default: '{}' })
+  calls: string[];
   @Column('text', { nullable: true })
   taint: string | null;
   /** The test that ran. */
@@ -43,6 +46,19 @@ export class CrashRow {
   /** When the first line arrived, by the agent's clock. */
   @Column('timestamptz')
   at: Date;
+}
+
+/** Where in the source an address is that the kernel of a participant reported. */
+@Entity('call_source')
+export class CallSourceRow {
+  @ForeignKey(() => Participant, { name: 'call_source_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'call_source_pkey' })
+  participantId: string;
+  /** As the report names it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'call_source_pkey' })
+  call: string;
+  @Column('jsonb')
+  frames: SourceFrame[];
 }
 
 /** A participant whose logs are to be searched for crashes. */
@@ -58,4 +74,31 @@ export class CrashSearchRow {
   /** Searches that failed; the next one waits longer. */
   @Column('int', { default: 0 })
   failed: number;
+}
+
+/** What the hardware of a participant's machine told in its logs; it stays when retention removes the lines. */
+@Entity('hardware_alarm')
+export class HardwareAlarmRow {
+  @ForeignKey(() => Participant, { name: 'hardware_alarm_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  participantId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  kind: HardwareAlarmKind;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  severity: HardwareAlarmSeverity;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  title: string;
+  /** Empty where it names none. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  device: string;
+  /** Where the first of its lines is. */
+  @Column('text')
+  stream: LogStream;
+  @Column('bigint', { transformer: NUMBER })
+  line: number;
+  @Column('int')
+  times: number;
+  /** When that line arrived, by the agent's clock. */
+  @Column('timestamptz')
+  at: Date;
 }

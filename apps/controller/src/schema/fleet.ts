@@ -91,6 +91,11 @@ export class Machine {
   lastSeenAt: Date | null;
   @Column('jsonb', { nullable: true })
   inventory: Inventory | null;
+  /** Why it takes nothing but its health check, until that passes; null = it serves. */
+  @Column('text', { nullable: true })
+  unproven: string | null;
+  @Column('timestamptz', { nullable: true })
+  unprovenAt: Date | null;
   /** What its agent's newest look said; null = it has not looked yet, or does not look. */
   @Column('jsonb', { nullable: true })
   checks: MachineCheck[] | null;

@@ -1,4 +1,4 @@
-import type { JobState, Labels, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
+import type { JobState, Labels, PeerPath, RunPurpose, RunSpec, RunState, Verdict } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { CombinationRow, Machine } from './fleet.js';
 import { Build } from './builds.js';
@@ -18,12 +18,14 @@ export class Run {
   spec: RunSpec;
   @Column('text', { nullable: true })
   yaml: string | null;
+  @Column('text', { default: 'test' })
+  purpose: RunPurpose;
   @Column('text')
   state: RunState;
   @Column('int')
   priority: number;
   @Column('text')
-  triggerKind: 'user' | 'webhook';
+  triggerKind: 'user' | 'webhook' | 'farm';
   @Column('text')
   triggerDetail: string;
   /** Id of the user's token that submitted it; null for webhooks, and for runs that repeat one of those. */
@@ -90,6 +92,9 @@ export class Job {
   position: number;
   @Column('text')
   kind: 'build' | 'test';
+  /** Repeated from the run: what grids and histories count are tests of kernels. */
+  @Column('text', { default: 'test' })
+  purpose: RunPurpose;
   @Column('text')
   state: JobState;
   /** That runs it or ran it last; before that the one that it is for, null where any of its combination may take it. */

@@ -25,6 +25,8 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   getArtifact: 403,
   findBundle: 404,
   getBuildFile: 403,
+  getBuildCoverage: 404,
+  getBuildMutants: 404,
   getAttemptFile: 404,
   getCrash: 404,
   getCrashMail: 404,
@@ -55,6 +57,7 @@ describe('a GET request', () => {
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
     calls = { ...calls, getBuildFile: { params, query: { path: 'vmlinuz' } } };
+    calls = { ...calls, getBuildCoverage: { params }, getBuildMutants: { params } };
     // Background duties run for the first time some seconds after the start.
     await farm.until(
       'the controller to be ready',
@@ -122,6 +125,8 @@ function callsOf(
     listCrashes: { query: { q: 'KASAN' } },
     getCrash: { params: { crash: '0'.repeat(32) } },
     listAttemptCrashes: { params: attempt },
+    listAttemptAlarms: { params: attempt },
+    listMachineAlarms: { params: { machine } },
     getCrashMail: { params: { ...attempt, crash: '0'.repeat(32) }, query: {} },
     getLog: { params: attempt, query: { stream: 'test' } },
     getAttemptFile: { params: attempt, query: { suite: test.suite, name: 'none' } },
@@ -143,6 +148,7 @@ function callsOf(
     getTrend: { query: { suite: STORY_METRICS_SUITE, metric: 'copy_device' } },
     getFleet: {},
     getMachine: { params: { machine } },
+    getMachineHealth: { params: { machine } },
     listMachineAttempts: { params: { machine } },
     getInventoryHistory: { params: { machine } },
     listMachineUse: {},
@@ -153,6 +159,8 @@ function callsOf(
     getPatch: { params: { ...build, number: 1 } },
     getSeries: { params: build },
     getBuildFile: { params: build, query: { path: 'vmlinuz' } },
+    getBuildCoverage: { params: build },
+    getBuildMutants: { params: build },
     listTemplates: {},
     getArtifact: { params: { sha256 } },
     findBundle: { params: { key } },

@@ -122,7 +122,10 @@ it('drives a run from submission over build and test to its verdict', async () =
     { stream: 'test', lines: 3, expected: 3, bytes: TEST_LOG.length, removedAt: null },
   ]);
   const one = { params: { attempt: test.participantId }, query: { suite: 'p2p-functional', test: 'F02' } };
-  expect(await farm.call('getResult', one)).toEqual(attempt.results.find(({ test }) => test === 'F02'));
+  expect(await farm.call('getResult', one)).toEqual({
+    ...attempt.results.find(({ test }) => test === 'F02'),
+    suspects: [],
+  });
   const log = await farm.call('getLog', { params: { attempt: test.participantId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });
   const raw = await farm.request('getRawLog', { params: { attempt: test.participantId, stream: 'test' } });

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -20,7 +22,7 @@ const ENTRY = {
 };
 
 /** Name of build `b` with what its bundle `u` says of it. */
-export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
+export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId', 'git', ${BUILT_GIT})`;
 
 /** What one test said over time. */
 @Injectable()
@@ -62,7 +64,7 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
       j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.machine, j.combination
     from result x join attempt t on t.id = x.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
       join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
-    where ${conditions.join(' and ')} and j.combination is not null
+    where ${conditions.join(' and ')} and j.combination is not null and ${ofKernels()}
     order by x.stored_at desc, x.attempt_id desc limit ${bind(query.limit + 1)}`;
   return { text: statement, values };
 }

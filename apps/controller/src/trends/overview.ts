@@ -9,6 +9,7 @@ import {
   type TrendOverview,
 } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, integer, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Measurement } from '../schema/results.js';
@@ -35,7 +36,7 @@ export const OVERVIEW_SQL = `
         select unit, better, median, stored_at, attempt_id, seq, cardinality(samples) as n from measurement
         where suite = k.suite and name = k.name order by stored_at desc, attempt_id desc limit ${OVERVIEW_POINTS_MAX + 1}) m
       join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
-    where j.combination is not null),
+    where j.combination is not null and ${ofKernels()}),
   built as materialized (
     select b.id, b.name, u.manifest ->> 'buildId' as build_id from build b left join bundle u on u.key = b.bundle_key
     where b.id in (select build_id from point))

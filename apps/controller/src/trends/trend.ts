@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TREND_POINTS_MAX, type Combination, type MetricView, type Trend, type TrendLine } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, integer, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -75,7 +76,7 @@ export function trendSql({ suite, metric, combination, build }: InputOf<'getTren
 } {
   const values: unknown[] = [suite, metric];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null'];
+  const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null', ofKernels()];
   if (combination !== undefined) conditions.push(`j.combination = ${bind(combination)}`);
   if (build !== undefined) conditions.push(`b.name = ${bind(build)}`);
   const statement = `

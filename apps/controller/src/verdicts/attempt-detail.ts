@@ -1,6 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { AttemptDetail, BootNumber, Combination, LogStream, ResultView, StreamView } from '@peerlab/contracts';
+import {
+  ROLES_MAX,
+  type AttemptDetail,
+  type BootNumber,
+  type Combination,
+  type LogStream,
+  type ResultEvidence,
+  type StreamView,
+  type Suspect,
+} from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { readSuspects } from '../attempts/suspects.js';
 import { BOOT } from '../platform/database/boot-number.js';
 import { rawLogBytes } from '../attempts/stream-store.js';
 import { columnsOf, floats, json, nullable, pick, word, type RowOf } from '../platform/database/row-shape.js';
@@ -69,7 +79,7 @@ export class AttemptDetailView {
   }
 
   async read(id: string): Promise<AttemptDetail> {
-    const [summary, context, kernels, results, measurements, files, streams] = await Promise.all([
+    const [summary, context, kernels, results, measurements, files, streams, suspects] = await Promise.all([
       this.#attempts.summary(id),
       this.#sql.one(
         CONTEXT,
@@ -111,6 +121,7 @@ export class AttemptDetailView {
          where p.attempt_id = $1 and s.stream <> 'events' and (s.next > 0 or s.expected > 0) order by s.stream`,
         [id],
       ),
+      this.#suspects(id),
     ]);
     if (summary === null || context === null) throw notFound('attempt', id);
     const participants = summary.participants.map((participant) => ({
@@ -133,6 +144,7 @@ export class AttemptDetailView {
       measurements,
       files,
       streams: participants[0]?.streams ?? [],
+      suspects,
     };
   }
 
@@ -140,7 +152,7 @@ export class AttemptDetailView {
   async result(
     attemptId: string,
     { suite, test, role }: { suite: string; test: string; role?: string | undefined },
-  ): Promise<ResultView> {
+  ): Promise<ResultEvidence> {
     const found = await this.#sql.one(
       RESULT_VIEW,
       `select ${RESULT_COLUMNS} from result x join participant p on p.attempt_id = x.attempt_id and p.role = x.role
@@ -149,7 +161,12 @@ export class AttemptDetailView {
       [attemptId, suite, test, role ?? null],
     );
     if (found === null) throw notFound('result', `${suite}/${test}`);
-    return found;
+    return { ...found, suspects: await this.#suspects(attemptId) };
+  }
+
+  async #suspects(attemptId: string): Promise<Suspect[]> {
+    const rows = await readSuspects(this.#sql, { attemptId });
+    return rows.slice(0, ROLES_MAX).map(({ attemptId: _attempt, ...suspect }) => suspect);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import type { AttemptDetail, ResultView } from '@peerlab/contracts';
+import type { AttemptDetail, ResultEvidence } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { AttemptDetailView } from './attempt-detail.js';
 
@@ -17,7 +17,7 @@ export class AttemptController {
   }
 
   @Serve('getResult')
-  getResult(@Input() { params, query }: InputOf<'getResult'>): Promise<ResultView> {
+  getResult(@Input() { params, query }: InputOf<'getResult'>): Promise<ResultEvidence> {
     return this.#attempts.result(params.attempt, query);
   }
 }

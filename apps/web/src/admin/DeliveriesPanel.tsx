@@ -2,8 +2,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { Link } from '@tanstack/react-router';
 import type { DeliveryOutcome, DeliveryView } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { deliveriesQuery } from '../api/queries.js';
+import { deliveriesQuery, hookApi } from '../api/hooks.js';
 import { useListKeys } from '../ui/list-keys.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -64,7 +63,7 @@ function DeliveryTable({ deliveries }: { deliveries: readonly DeliveryView[] }):
   const [asked, setAsked] = useState<DeliveryView | null>(null);
   const act = useMutation({
     mutationFn: ({ source, deliveryId, outcome }: DeliveryView) =>
-      call(outcome === 'held' ? 'approveDelivery' : 'repeatDelivery', { body: { source, deliveryId } }),
+      hookApi.call(outcome === 'held' ? 'approveDelivery' : 'repeatDelivery', { body: { source, deliveryId } }),
     onSettled: () => {
       void queries.invalidateQueries({ queryKey: ['deliveries'] });
       void queries.invalidateQueries({ queryKey: ['reports'] });

@@ -2,8 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { HookRuleView, HookView, ReportState, ReportView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { hooksQuery, reportsQuery } from '../api/queries.js';
+import { hookApi, hooksQuery, reportsQuery } from '../api/hooks.js';
 import { ListTable } from '../ui/ListTable.js';
 import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago, In } from '../ui/time.js';
@@ -50,7 +49,7 @@ export function ReportsPanel(): ReactNode {
 function ReportTable({ reports }: { reports: readonly ReportView[] }): ReactNode {
   const queries = useQueryClient();
   const send = useMutation({
-    mutationFn: (report: string) => call('sendReport', { params: { report } }),
+    mutationFn: (report: string) => hookApi.call('sendReport', { params: { report } }),
     onSettled: () => queries.invalidateQueries({ queryKey: ['reports'] }),
   });
   return (

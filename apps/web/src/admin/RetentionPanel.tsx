@@ -8,8 +8,8 @@ import {
   type StorageLevel,
 } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { retentionPlanQuery, retentionQuery } from '../api/queries.js';
+import { retentionApi, retentionPlanQuery, retentionQuery } from '../api/retention.js';
+import { runApi } from '../api/runs.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText, countOf, countText } from '../ui/numbers.js';
@@ -84,7 +84,7 @@ function Plan(): ReactNode {
   const plan = useQuery(retentionPlanQuery());
   const [asked, setAsked] = useState(false);
   const run = useMutation({
-    mutationFn: () => call('runRetention', {}),
+    mutationFn: () => retentionApi.call('runRetention', {}),
     onSuccess: () => {
       queries.removeQueries({ queryKey: ['retention-plan'] });
       void queries.invalidateQueries({ queryKey: ['retention'] });
@@ -201,7 +201,7 @@ function Pins({ pins }: { pins: RetentionView['pins'] }): ReactNode {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<RetentionView['pins'][number] | null>(null);
   const unpin = useMutation({
-    mutationFn: (run: string) => call('pinRun', { params: { run }, body: { pinned: false } }),
+    mutationFn: (run: string) => runApi.call('pinRun', { params: { run }, body: { pinned: false } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['retention'] }),
   });
   return (

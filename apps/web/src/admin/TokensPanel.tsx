@@ -1,8 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { CreatedToken, NewToken, TokenView } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { tokensQuery } from '../api/queries.js';
+import { tokenApi, tokensQuery } from '../api/tokens.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
 import { CopyButton } from '../ui/copy.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -28,7 +27,7 @@ function NewTokenForm(): ReactNode {
   const [name, setName] = useState('');
   // The secret is kept only here, neither in the query cache nor in the address.
   const create = useMutation({
-    mutationFn: () => call('createToken', { body: { kind, name: name.trim() } }),
+    mutationFn: () => tokenApi.call('createToken', { body: { kind, name: name.trim() } }),
     onSuccess: () => {
       setName('');
       void queries.invalidateQueries({ queryKey: ['tokens'] });
@@ -104,7 +103,7 @@ function TokenTable({ tokens }: { tokens: readonly TokenView[] }): ReactNode {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<TokenView | null>(null);
   const revoke = useMutation({
-    mutationFn: (token: string) => call('revokeToken', { params: { token } }),
+    mutationFn: (token: string) => tokenApi.call('revokeToken', { params: { token } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
   });
   return (

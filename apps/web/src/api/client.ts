@@ -1,27 +1,45 @@
-import { ApiError, HttpClient, type FileRoute, type JsonRoute } from '@peerlab/client';
-import type { AnswerOf, CallOf } from '@peerlab/contracts';
+import { ApiClient, ApiError, type FileRoute, type JsonRoute } from '@peerlab/client';
+import { requestTo, SERVICE_ROUTES, type AnswerOf, type CallOf, type Route, type Routes } from '@peerlab/contracts';
 import { askForToken, getToken } from './token.js';
 
-/** The controller that served this page. */
-const client = new HttpClient({ url: '', token: getToken });
-
 /**
- * Calls a route of the API. A 401 opens the token dialog, and the call is repeated when a token is given; every other
- * failure is an ApiError.
+ * The routes of an area of the API, as the controller that served this page answers them. Each area has one in its file
+ * of this folder, so that a page loads the schemas of its own areas only.
  */
-export function call<N extends JsonRoute>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
-  return withToken(() => client.call(name, given, { signal }));
+export class Api<T extends Partial<Routes>> {
+  readonly routes: T;
+  readonly #client: ApiClient<T>;
+
+  constructor(routes: T) {
+    this.routes = routes;
+    this.#client = new ApiClient({ routes, url: '', token: getToken });
+  }
+
+  /**
+   * Calls a route. A 401 opens the token dialog, and the call is repeated when a token is given; every other failure is
+   * an ApiError.
+   */
+  call<N extends JsonRoute & keyof T>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
+    return withToken(() => this.#client.call(name, given, { signal }));
+  }
+
+  /** Asks for a file as `call` does and reads nothing of it; rejects with an ApiError when the controller refuses it. */
+  checkFile<N extends FileRoute & keyof T>(name: N, given: CallOf<N>): Promise<void> {
+    return withToken(async () => (await this.#client.stream(name, given)).cancel());
+  }
+
+  /** The address of a file, without a token. */
+  pathOf<N extends FileRoute & keyof T>(name: N, given: CallOf<N>): string {
+    return requestTo(this.routes[name] as Route, given).path;
+  }
 }
 
-/** Asks for a file as `call` does and reads nothing of it; rejects with an ApiError when the controller refuses it. */
-export function checkFile<N extends FileRoute>(name: N, given: CallOf<N>): Promise<void> {
-  return withToken(async () => (await client.stream(name, given)).cancel());
-}
+const service = new ApiClient({ routes: SERVICE_ROUTES, url: '', token: getToken });
 
 /** Whether the controller and its database answer. Never rejects. */
 export async function isControllerUp(): Promise<boolean> {
   try {
-    await client.call('health', {});
+    await service.call('health', {});
     return true;
   } catch {
     return false;
@@ -43,7 +61,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 /** Asks the controller whose token this is. Opens no dialog. Throws ApiError when the controller does not answer. */
 export async function identify(token: string): Promise<Identity> {
   try {
-    const { user } = await new HttpClient({ url: '', token: () => token }).call('session', {});
+    const { user } = await new ApiClient({ routes: SERVICE_ROUTES, url: '', token: () => token }).call('session', {});
     return { user, problem: null };
   } catch (error) {
     const refusal = error instanceof ApiError ? REFUSALS[error.problem.status] : undefined;

@@ -2,7 +2,7 @@ import { LiveChannel, type LiveState } from '@peerlab/client';
 import type { QueryClient } from '@tanstack/react-query';
 import { LIVE_CURSOR_META } from '@peerlab/contracts';
 import { createContext, use, useEffect, useSyncExternalStore, type ReactNode } from 'react';
-import { keysOfTopic } from './queries.js';
+import { keysOfTopic } from './query-client.js';
 import { getToken, onTokenChange } from './token.js';
 
 const LiveContext = createContext<LiveChannel | null>(null);

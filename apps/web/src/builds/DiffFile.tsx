@@ -1,4 +1,4 @@
-import { diffSize, type DiffFile, type DiffHunk } from '@peerlab/contracts';
+import { diffSize, type DiffFile, type DiffHunk, type DiffLine } from '@peerlab/contracts';
 import { useMemo, useState, type ReactNode } from 'react';
 import { countOf, countText } from '../ui/numbers.js';
 
@@ -16,8 +16,18 @@ export function DiffCount({ added, removed }: { added: number; removed: number }
   );
 }
 
-/** The changes of a patch in one file. */
-export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
+/** A line of a diff; `ran`: of one that was counted, how many attempts ran it. */
+type ShownLine = DiffLine & { ran?: number | undefined };
+type ShownHunk = Omit<DiffHunk, 'lines'> & { lines: readonly ShownLine[] };
+
+/** The changes of a patch in one file. `note`: said of it in its head. */
+export function DiffFileView({
+  file,
+  note,
+}: {
+  file: Omit<DiffFile, 'hunks'> & { hunks: readonly ShownHunk[] };
+  note?: string;
+}): ReactNode {
   const lines = file.hunks.reduce((sum, hunk) => sum + hunk.lines.length, 0);
   const [isOpen, setOpen] = useState(lines <= FOLDED_ABOVE);
   const { path, oldPath, change } = file;
@@ -31,6 +41,7 @@ export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
           </code>
           {change !== 'changed' && <span className="chip">{change}</span>}
           <DiffCount {...diffSize([file])} />
+          {note !== undefined && <span className="muted">{note}</span>}
           {!isOpen && <span className="muted">{countOf(lines, 'line')} folded</span>}
         </button>
       </h4>
@@ -53,7 +64,7 @@ const SIGNS: Record<string, { name: string; said: string }> = {
 };
 
 /** Line numbers before and after the change, for each line of a hunk. */
-function numberLines({ oldStart, newStart, lines }: DiffHunk): { before: number | null; after: number | null }[] {
+function numberLines({ oldStart, newStart, lines }: ShownHunk): { before: number | null; after: number | null }[] {
   let before = oldStart;
   let after = newStart;
   return lines.map(({ kind }) => ({
@@ -62,7 +73,22 @@ function numberLines({ oldStart, newStart, lines }: DiffHunk): { before: number 
   }));
 }
 
-function Hunk({ hunk }: { hunk: DiffHunk }): ReactNode {
+/** Of a line that was counted: said to those who do not see the mark, and the mark. */
+function RanMark({ ran }: { ran: number }): ReactNode {
+  return ran > 0 ? (
+    <span className="coverage-ran" title={ran === 1 ? 'ran in 1 attempt' : `ran in ${ran} attempts`}>
+      <span className="unseen">ran: </span>
+      <span aria-hidden="true">✓</span>
+    </span>
+  ) : (
+    <span className="coverage-missed" title="did not run">
+      <span className="unseen">did not run: </span>
+      <span aria-hidden="true">✗</span>
+    </span>
+  );
+}
+
+function Hunk({ hunk }: { hunk: ShownHunk }): ReactNode {
   const numbers = useMemo(() => numberLines(hunk), [hunk]);
   return (
     <div className="diff-hunk">
@@ -71,10 +97,13 @@ function Hunk({ hunk }: { hunk: DiffHunk }): ReactNode {
         <span className="diff-number" />
         <span className="diff-text">@@ {hunk.context === '' ? `line ${hunk.newStart}` : hunk.context}</span>
       </div>
-      {hunk.lines.map(({ kind, text }, index) => {
+      {hunk.lines.map(({ kind, text, ran }, index) => {
         const sign = SIGNS[kind];
         return (
-          <div key={index} className={sign === undefined ? 'diff-line' : `diff-line diff-${sign.name}`}>
+          <div
+            key={index}
+            className={`diff-line${sign === undefined ? '' : ` diff-${sign.name}`}${ran === 0 ? ' diff-missed' : ''}`}
+          >
             <span className="diff-number" aria-hidden="true">
               {numbers[index]?.before}
             </span>
@@ -84,6 +113,7 @@ function Hunk({ hunk }: { hunk: DiffHunk }): ReactNode {
             <span className="diff-text">
               {sign !== undefined && sign.said !== '' && <span className="unseen">{sign.said}</span>}
               <span aria-hidden="true">{kind}</span>
+              {ran !== undefined && <RanMark ran={ran} />}
               {text}
             </span>
           </div>

@@ -1,5 +1,6 @@
 import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { buildApi } from '../api/builds.js';
 import { CopyButton } from '../ui/copy.js';
 import { Download } from '../ui/Download.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -68,6 +69,7 @@ function FileTable({
             ) : (
               <Download
                 className="file-link"
+                api={buildApi}
                 route="getBuildFile"
                 call={{ params: { build }, query: { path } }}
                 fileName={fileNameOf(path)}

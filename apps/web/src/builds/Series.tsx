@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { diffSize, parsePatch, type BuildDetail, type BuildSource, type PatchSummary } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { patchQuery } from '../api/queries.js';
+import { buildApi, patchQuery } from '../api/builds.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { DiffCount, DiffFileView } from './DiffFile.js';
@@ -43,6 +43,7 @@ export function Series({ build, open, onOpen }: SeriesProps): ReactNode {
             {readable.length === patches.length && (
               <Download
                 className="button"
+                api={buildApi}
                 route="getSeries"
                 call={{ params: { build: build.id } }}
                 fileName={`${build.id}.mbox`}

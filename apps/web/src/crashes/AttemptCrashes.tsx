@@ -2,10 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { AttemptDetail, SeenCrash } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { attemptCrashesQuery } from '../api/queries.js';
+import { attemptCrashesQuery } from '../api/crashes.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf, linesText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
+import { CallSources } from './CallSources.js';
 import { CrashMail } from './CrashMail.js';
 import { CrashMark } from './CrashMark.js';
 
@@ -51,7 +52,7 @@ function CrashTable({
         { name: 'Kind', render: (crash) => <CrashMark crash={crash} /> },
         {
           name: 'Report',
-          render: ({ key, title, role, frames, taint }) => (
+          render: ({ key, title, role, frames, taint, sources, git, patches }) => (
             <>
               <Link to="/crashes/$crash" params={{ crash: key }} className="strong" data-row>
                 {title}
@@ -66,6 +67,7 @@ function CrashTable({
                   <code className="crash-frames">{frames.join('\n')}</code>
                 </details>
               )}
+              <CallSources sources={sources} git={git} patches={patches} />
               <CrashMail attempt={attempt} crash={key} role={role} />
             </>
           ),

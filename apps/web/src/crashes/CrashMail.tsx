@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { crashMailQuery } from '../api/queries.js';
+import { crashMailQuery } from '../api/crashes.js';
 import { CopyButton } from '../ui/copy.js';
 import { QuerySection } from '../ui/section.js';
 

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { VERDICT_TABLE, type AttemptDetail, type Baseline } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { failureApi } from '../api/failures.js';
 import { countOf } from '../ui/numbers.js';
 import { WriteError } from '../ui/section.js';
 import { MarkDialog } from './MarkDialog.js';
@@ -15,7 +15,7 @@ export function AcceptBaseline({ attempt }: { attempt: Pick<AttemptDetail, 'id' 
   const [suite, setSuite] = useState<string | null>(null);
   const accept = useMutation({
     mutationFn: (body: { suite: string; reason: string; until: string }): Promise<Baseline> =>
-      call('acceptBaseline', { params: { attempt: attempt.id }, body }),
+      failureApi.call('acceptBaseline', { params: { attempt: attempt.id }, body }),
     onSuccess: () =>
       Promise.all(['failure', 'run-failures', 'grid'].map((key) => queries.invalidateQueries({ queryKey: [key] }))),
   });

@@ -8,7 +8,7 @@ import {
   type RunFailure,
 } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { runFailuresQuery } from '../api/queries.js';
+import { runFailuresQuery } from '../api/failures.js';
 import { FailureMemory } from './FailureMemory.js';
 import { KnownMark } from './KnownMark.js';
 import { SeenBefore } from './RunFailures.js';

@@ -7,9 +7,8 @@ import {
   type FailureSubject,
 } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
-import { failureQuery } from '../api/queries.js';
+import { failureApi, failureQuery } from '../api/failures.js';
 import { shortBuildId } from '../runs/evidence.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection, WriteError } from '../ui/section.js';
@@ -135,11 +134,11 @@ function KnownLine({ memory, attempt, subject }: RememberedProps): ReactNode {
     ]);
   const mark = useMutation({
     mutationFn: (body: { reason: string; until: string }) =>
-      call('markKnownFailure', { params: { attempt }, body: { ...subject, ...body } }),
+      failureApi.call('markKnownFailure', { params: { attempt }, body: { ...subject, ...body } }),
     onSuccess: refresh,
   });
   const end = useMutation({
-    mutationFn: (id: string) => call('endKnownFailure', { params: { known: id } }),
+    mutationFn: (id: string) => failureApi.call('endKnownFailure', { params: { known: id } }),
     onSuccess: refresh,
   });
   const isBusy = mark.isPending || end.isPending;

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { isKnownNow, type RunFailure } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { runFailuresQuery } from '../api/queries.js';
+import { runFailuresQuery } from '../api/failures.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';

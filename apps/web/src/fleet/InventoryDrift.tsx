@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { DriftItem, InventoryHistory } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { inventoryHistoryQuery } from '../api/queries.js';
+import { inventoryHistoryQuery } from '../api/fleet.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago, titleText } from '../ui/time.js';
 

@@ -1,8 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { MachineView } from '@peerlab/contracts';
 import { useState, type FormEvent, type ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { machineQuery } from '../api/queries.js';
+import { fleetApi, machineQuery } from '../api/fleet.js';
 import { Dialog } from '../ui/dialog.js';
 import { WriteError } from '../ui/section.js';
 
@@ -54,7 +53,7 @@ export function MachineControls({ machine }: { machine: MachineView }): ReactNod
   const { queryKey } = machineQuery(machine.name);
   const change = useMutation({
     mutationFn: (body: { desired: Desired; reason: string }) =>
-      call('setMachine', { params: { machine: machine.name }, body }),
+      fleetApi.call('setMachine', { params: { machine: machine.name }, body }),
     onSuccess: (view) => {
       queries.setQueryData(queryKey, view);
       return Promise.all([queries.invalidateQueries({ queryKey: ['fleet'] }), queries.invalidateQueries({ queryKey })]);

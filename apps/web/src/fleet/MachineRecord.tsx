@@ -8,7 +8,7 @@ import {
   type MachineUse,
 } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { machineChangesQuery, machineQueueQuery, machineUseQuery } from '../api/queries.js';
+import { machineChangesQuery, machineQueueQuery, machineUseQuery } from '../api/fleet.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import type { MachineAttempt } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { machineAttemptsQuery } from '../api/queries.js';
+import { machineAttemptsQuery } from '../api/fleet.js';
 import { TailView } from '../logs/TailView.js';
 import { ListTable } from '../ui/ListTable.js';
 import { Empty, QuerySection } from '../ui/section.js';
@@ -90,6 +90,7 @@ function Attempts({ attempts }: { attempts: readonly MachineAttempt[] }): ReactN
                 ) : (
                   <VerdictMark verdict={attempt.verdict} long />
                 )}
+                {attempt.isSuspect && <span className="chip chip-warn">suspect</span>}
                 {attempt.failure !== null && <div className="muted">{attempt.failure}</div>}
               </>
             ),

@@ -13,6 +13,7 @@ const machine = (name: string, more: Partial<MachineSummary> = {}): MachineSumma
   desiredBy: null,
   observed: 'online',
   problem: null,
+  unproven: null,
   configured: true,
   lastSeenAt: null,
   lease: null,

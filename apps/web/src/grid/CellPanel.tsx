@@ -2,7 +2,8 @@ import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import { bootText, foldCell, pairText, placeNames, twinsText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { resultQuery } from '../api/queries.js';
+import { resultQuery } from '../api/attempts.js';
+import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText, linesText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
@@ -93,7 +94,12 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
         </p>
       ) : (
         <QuerySection query={query} what="the result">
-          {(result) => <Evidence cell={result} kind={at.combination.identity.pathKind} />}
+          {(result) => (
+            <>
+              <SuspectNotice suspects={result.suspects} />
+              <Evidence cell={result} kind={at.combination.identity.pathKind} />
+            </>
+          )}
         </QuerySection>
       )}
       {cell !== undefined && at.attemptId !== null && VERDICT_TABLE[cell.verdict].wrong && (

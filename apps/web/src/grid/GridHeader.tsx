@@ -1,5 +1,13 @@
 import { Link } from '@tanstack/react-router';
-import { bootsStanding, bootText, cpuFamilyName, pairText, type GridColumn } from '@peerlab/contracts';
+import {
+  bootsStanding,
+  bootText,
+  cpuFamilyName,
+  gitText,
+  gitTitle,
+  pairText,
+  type GridColumn,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -172,6 +180,7 @@ function columnTitle(column: GridColumn, boots: string | null): string {
   const work = workText(column);
   return [
     `${build.name}, ${build.release ?? 'release unknown'}`,
+    ...(build.git === null ? [] : [gitTitle(build.git)]),
     ...(boots === null ? [] : [boots]),
     ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
     ...(column.pair === null ? [] : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
@@ -225,6 +234,11 @@ function Build({ column, boots, showRun }: { column: GridColumn; boots: string |
         </span>
       )}
       <span className="muted">{build.release ?? 'release unknown'}</span>
+      {build.git !== null && (
+        <span className="muted" title={gitTitle(build.git)}>
+          {gitText(build.git)}
+        </span>
+      )}
       {boots !== null && <span>{boots}</span>}
       {features}
       <span className="muted">

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { KernelColumn } from '@peerlab/contracts';
+import { gitText, gitTitle, type KernelColumn } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
 import { Ago, exactText } from '../ui/time.js';
@@ -129,15 +129,27 @@ function Kernel({
         )}
       </span>
       <span className="kernel-release">{kernel.release}</span>
+      {kernel.git !== null && <span className="kernel-release">{gitText(kernel.git)}</span>}
       <span className="muted">{kernel.testedAt === null ? 'not summarised yet' : <Ago at={kernel.testedAt} />}</span>
     </div>
   );
 }
 
-function kernelTitle({ build, release, buildId, patches, builtAt, run, combinations, features }: KernelColumn): string {
+function kernelTitle({
+  build,
+  release,
+  buildId,
+  git,
+  patches,
+  builtAt,
+  run,
+  combinations,
+  features,
+}: KernelColumn): string {
   return [
     `${build.name}: ${release}, ${patches === 1 ? '1 patch' : `${patches} patches`}`,
     `build-id ${buildId}`,
+    ...(git === null ? [] : [gitTitle(git)]),
     featuresText(features),
     `built ${exactText(Date.parse(builtAt))}, tested on ${combinations === 1 ? '1 combination' : `${combinations} combinations`}`,
     `newest run: ${run.name}`,

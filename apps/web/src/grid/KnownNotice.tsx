@@ -1,7 +1,7 @@
 import type { Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countOf, countText } from '../ui/numbers.js';
-import { markText, type KnownCells } from './known.js';
+import { shownMark, type KnownCells } from './known.js';
 
 /** How many failures of a grid are new, and why the others are known. */
 export function KnownNotice({ known, marks }: { known: KnownCells | null; marks: Grid['marks'] }): ReactNode {
@@ -14,7 +14,7 @@ export function KnownNotice({ known, marks }: { known: KnownCells | null; marks:
       </summary>
       <ul>
         {marks.map((mark) => (
-          <li key={markText(mark)}>{markText(mark)}</li>
+          <li key={shownMark(mark)}>{shownMark(mark)}</li>
         ))}
       </ul>
     </details>

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { FLAKINESS_WINDOW, type Flips } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { flakinessQuery } from '../api/queries.js';
+import { flakinessQuery } from '../api/grid.js';
 import { countText } from '../ui/numbers.js';
 import { ErrorNotice } from '../ui/section.js';
 import { flipsOf, type FlipsByTest, type GridRows } from './model.js';

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { isVirtual, type BuildGrid, type KernelColumn } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { kernelMetricsQuery } from '../api/queries.js';
+import { kernelMetricsQuery } from '../api/grid.js';
 import { shortBuildId } from '../runs/evidence.js';
 import { ErrorNotice } from '../ui/section.js';
 import { alignMetrics, referenceKernel } from './kernel-model.js';

@@ -20,6 +20,7 @@ const kernel = (name: string, buildId: string): KernelColumn => ({
   release: '7.3.4',
   baseVersion: '7.3.4',
   buildId,
+  git: null,
   patches: 1,
   features: ['dma_alias'],
   config: 'peerlab',

@@ -1,4 +1,4 @@
-import { VERDICT_TABLE, type Grid } from '@peerlab/contracts';
+import { marksOf, markText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import { dayText } from '../ui/time.js';
 import { verdictAt, type SuiteRows } from './model.js';
 
@@ -14,22 +14,19 @@ export interface KnownCells {
 }
 
 /** `known until 1 March (baseline of 7.3.4, accepted by ann): why` */
-export function markText({ reason, by, until, base }: Grid['marks'][number]): string {
-  const what = base === null ? `marked by ${by}` : `baseline of ${base}, accepted by ${by}`;
-  return `known until ${dayText(Date.parse(until))} (${what}): ${reason}`;
-}
+export const shownMark = (mark: Grid['marks'][number]): string => markText(mark, (time) => dayText(Date.parse(time)));
 
 /** Pure. Costs one pass over the verdicts, and nothing where no failure is known. */
 export function knownCells(grid: Pick<Grid, 'rows' | 'columns' | 'known' | 'marks'>): KnownCells | null {
   if (grid.known.length === 0) return null;
-  const markAt = new Map(grid.known.map(({ row, column, mark }) => [`${row}:${column}`, mark]));
+  const markAt = marksOf(grid);
   const newRows = new Set<number>();
   let [fresh, known] = [0, 0];
   grid.rows.forEach((_, row) => {
     grid.columns.forEach((_column, column) => {
       const verdict = verdictAt(grid, row, column);
       if (verdict === null || !VERDICT_TABLE[verdict].wrong) return;
-      if (markAt.has(`${row}:${column}`)) known += 1;
+      if (markAt(row, column) !== undefined) known += 1;
       else {
         fresh += 1;
         newRows.add(row);
@@ -37,8 +34,8 @@ export function knownCells(grid: Pick<Grid, 'rows' | 'columns' | 'known' | 'mark
     });
   });
   const textOf: KnownCells['textOf'] = (row, column) => {
-    const mark = grid.marks[markAt.get(`${row}:${column}`) ?? -1];
-    return mark === undefined ? undefined : markText(mark);
+    const mark = markAt(row, column);
+    return mark === undefined ? undefined : shownMark(mark);
   };
   return { textOf, newRows, fresh, known };
 }

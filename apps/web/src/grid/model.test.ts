@@ -35,6 +35,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
       features: null,
       config: null,
       aliases: [],
+      git: null,
     },
     machine,
     pair: null,

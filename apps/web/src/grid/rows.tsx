@@ -1,4 +1,4 @@
-import { memo, useMemo, type ReactNode } from 'react';
+import { memo, useMemo, type CSSProperties, type ReactNode } from 'react';
 import { SuiteCell, type CellPlace } from './cells.js';
 import type { GridRows } from './model.js';
 import type { ColumnWindow } from './window.js';
@@ -47,28 +47,31 @@ const placeAt = ({ line, focused }: LineProps, column: number): CellPlace => ({
   tabIndex: column === focused ? 0 : -1,
 });
 
-/** The line of a suite: a click on its name folds it, its cells summarise it. */
-export const SuiteLine = memo(function SuiteLine({
+/** The line of a suite, or of a level of its tests: a click on its name folds it, its cells summarise it. */
+export const LevelLine = memo(function LevelLine({
   grid,
-  suite,
+  name,
+  depth,
   rows,
   isFolded,
   isNarrow,
   ...line
 }: LineProps & {
   grid: GridRows;
-  suite: string;
+  name: string;
+  /** 0 = a suite. */
+  depth: number;
   rows: readonly number[];
   isFolded: boolean;
   isNarrow: boolean;
 }): ReactNode {
   return (
     <tr className="suite-row" aria-rowindex={line.line + 1}>
-      <th scope="row" {...placeAt(line, 0)} aria-expanded={!isFolded} className="row-head">
+      <th scope="row" {...placeAt(line, 0)} aria-expanded={!isFolded} className="row-head" style={indent(depth)}>
         <span aria-hidden="true" className="fold">
           {isFolded ? '▸' : '▾'}
         </span>
-        {suite} <span className="muted">{rows.length}</span>
+        {name} <span className="muted">{rows.length}</span>
       </th>
       <Cells {...line}>
         {(column) => (
@@ -92,6 +95,8 @@ export const SuiteLine = memo(function SuiteLine({
 export const TestLine = memo(function TestLine({
   row,
   test,
+  name,
+  depth,
   openColumn,
   renderCell,
   renderRowNote,
@@ -99,6 +104,10 @@ export const TestLine = memo(function TestLine({
 }: LineProps & {
   row: number;
   test: string;
+  /** What it adds to its level. */
+  name: string;
+  /** Of its level. */
+  depth: number;
   /** Column of the open cell; -1 when it is on another line. */
   openColumn: number;
   renderCell: (row: number, column: number, look: CellLook) => ReactNode;
@@ -106,8 +115,8 @@ export const TestLine = memo(function TestLine({
 }): ReactNode {
   return (
     <tr aria-rowindex={line.line + 1}>
-      <th scope="row" {...placeAt(line, 0)} className="row-head test-name" title={test}>
-        {test}
+      <th scope="row" {...placeAt(line, 0)} className="row-head test-name" title={test} style={indent(depth)}>
+        {name}
         {renderRowNote?.(row)}
       </th>
       <Cells {...line}>
@@ -123,6 +132,10 @@ export const TestLine = memo(function TestLine({
     </tr>
   );
 });
+
+/** Levels below a suite stand further in; those that are very deep no further. */
+const indent = (depth: number): CSSProperties | undefined =>
+  depth === 0 ? undefined : ({ '--depth': Math.min(depth, 6) } as CSSProperties);
 
 /** The cells that are drawn, and the space of the others. */
 function Cells({

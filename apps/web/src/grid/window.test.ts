@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { moved } from './moves.js';
-import { denseSizes, isLarge, stepped } from './window.js';
+import { stepped } from './LargeGridBody.js';
+import { denseSizes, isLarge } from './window.js';
 
 it('draws everything in view, whatever was scrolled, and little more', () => {
   const view = fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.nat(), fc.integer({ min: 0, max: 120 }));

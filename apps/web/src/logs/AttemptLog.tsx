@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import type { AttemptDetail, LogStream } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { stageLinesQuery } from '../api/queries.js';
+import { stageLinesQuery } from '../api/attempts.js';
 import type { AttemptSearch } from '../search.js';
 import { LogView, type MarkedLines } from './LogView.js';
 import type { Source } from './merged-store.js';

@@ -1,5 +1,6 @@
 import type { LogStream } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { attemptApi } from '../api/attempts.js';
 import type { AttemptSearch } from '../search.js';
 import { Download } from '../ui/Download.js';
 import { FilterField } from '../ui/FilterField.js';
@@ -81,6 +82,7 @@ export function LogTools(props: LogToolsProps): ReactNode {
       {stream !== undefined && (
         <Download
           className="push"
+          api={attemptApi}
           route="getRawLog"
           call={{ params: { attempt: attemptId, stream }, query: { role } }}
           fileName={role === undefined ? `${stream}.log` : `${role}-${stream}.log`}

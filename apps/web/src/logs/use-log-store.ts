@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import type { LogPage, LogStream } from '@peerlab/contracts';
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { useLiveChannel, useLiveState } from '../api/live-context.js';
-import { logLinesQuery } from '../api/queries.js';
+import { logLinesQuery } from '../api/attempts.js';
 import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore, type StreamStore } from './log-store.js';
 import { createMergedStore, type MergedStore, type Source } from './merged-store.js';

@@ -11,10 +11,11 @@ import {
   type AttemptDetail,
   type LogStream,
 } from '@peerlab/contracts';
-import { useEffect, useEffectEvent, type ReactNode } from 'react';
+import { Fragment, useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
+import { AttemptAlarms } from '../crashes/HardwareAlarms.js';
 import { AcceptBaseline } from '../failures/AcceptBaseline.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
@@ -23,6 +24,7 @@ import { FailureNotice } from '../runs/AttemptBox.js';
 import { Participants } from '../runs/Participants.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
+import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { StageStrip } from '../runs/StageStrip.js';
 import type { AttemptSearch } from '../search.js';
 import { countText } from '../ui/numbers.js';
@@ -79,9 +81,7 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
       <div className="page-head">
         <h1>
           {attempt.kind === 'build' && 'Build '}
-          <Link to="/builds/$build" params={{ build: attempt.buildId }}>
-            {attempt.build}
-          </Link>
+          <BuildsOf attempt={attempt} />
           {attempt.kind === 'test' && ` on ${machinesOf(attempt)}`}
         </h1>
         <AttemptStanding attempt={attempt} />
@@ -99,11 +99,28 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           ended={attempt.state === 'ended'}
         />
       )}
+      <SuspectNotice suspects={attempt.suspects} />
       <FailureNotice attempt={attempt} />
       {attempt.participants.length > 1 && <Participants attempt={attempt} />}
       <OwnFailure attempt={attempt} />
     </>
   );
+}
+
+/** The build of an attempt; where roles boot several, each once. */
+function BuildsOf({ attempt: { participants, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+  const builds = new Map([
+    [buildId, build],
+    ...participants.map((each) => [each.build?.id ?? buildId, each.build?.name ?? build] as const),
+  ]);
+  return [...builds].map(([id, name], index) => (
+    <Fragment key={id}>
+      {index > 0 && ' and '}
+      <Link to="/builds/$build" params={{ build: id }}>
+        {name}
+      </Link>
+    </Fragment>
+  ));
 }
 
 const machinesOf = ({ participants }: AttemptDetail): string =>
@@ -259,6 +276,7 @@ function Evidence({
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
       <AcceptBaseline attempt={attempt} />
       {attempt.kind === 'test' && <AttemptCrashes attempt={attempt} />}
+      {attempt.kind === 'test' && <AttemptAlarms attempt={attempt.id} ended={attempt.state === 'ended'} />}
       <KernelTable attempt={attempt} />
       <MeasurementTable attempt={attempt} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (
@@ -286,7 +304,7 @@ function shownRole({ participants, failure }: AttemptDetail, wanted: string | un
 /** Chooses whose streams are shown. */
 function RoleChoice({ attempt, role, isLog }: { attempt: AttemptDetail; role: string; isLog: boolean }): ReactNode {
   return (
-    <nav className="joined log-streams" aria-label="Whose streams are shown">
+    <nav className="tabs" aria-label="Whose streams are shown">
       {attempt.participants.map((each) => (
         <Link
           key={each.role}

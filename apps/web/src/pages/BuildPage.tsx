@@ -1,19 +1,24 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import { carriesMutants, countsLines, describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
+import { lazy, Suspense, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { buildQuery } from '../api/queries.js';
+import { buildQuery } from '../api/builds.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
+import { whenThere } from '../lazy-page.js';
 import { evidenceSearch } from '../runs/evidence.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
-import { QuerySection, useTitle } from '../ui/section.js';
+import { Loading, QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { featuresText } from '../grid/kernel-model.js';
+
+const Coverage = lazy(whenThere(async () => ({ default: (await import('../builds/Coverage.js')).Coverage })));
+
+const Mutants = lazy(whenThere(async () => ({ default: (await import('../builds/Mutants.js')).Mutants })));
 
 const route = getRouteApi('/builds/$build');
 
@@ -31,6 +36,16 @@ export function BuildPage(): ReactNode {
           <RunTopic run={data.runId} />
           <BuildHead build={data} />
           <TestedOn build={data} />
+          {data.manifest !== null && countsLines(data.manifest) && (
+            <Suspense fallback={<Loading what="the coverage" />}>
+              <Coverage build={data.id} />
+            </Suspense>
+          )}
+          {data.manifest !== null && carriesMutants(data.manifest) && (
+            <Suspense fallback={<Loading what="the mutants" />}>
+              <Mutants build={data.id} />
+            </Suspense>
+          )}
           <SeriesOfPage build={data} />
           {data.manifest !== null && (
             <>

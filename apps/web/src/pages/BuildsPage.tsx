@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { describeBuildError, type BuildSummary } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { buildsQuery } from '../api/queries.js';
+import { buildsQuery } from '../api/builds.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useListKeys } from '../ui/list-keys.js';
 import { ListTable } from '../ui/ListTable.js';

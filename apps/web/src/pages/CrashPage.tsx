@@ -3,7 +3,8 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { CrashDetail, CrashSighting, FailureSighting } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { crashQuery } from '../api/queries.js';
+import { crashQuery } from '../api/crashes.js';
+import { CallSources } from '../crashes/CallSources.js';
 import { CrashMail } from '../crashes/CrashMail.js';
 import { CrashMark } from '../crashes/CrashMark.js';
 import { useListKeys } from '../ui/list-keys.js';
@@ -102,7 +103,7 @@ function BuildAt({ at }: { at: FailureSighting }): ReactNode {
 }
 
 function Report({ crash }: { crash: CrashDetail }): ReactNode {
-  const { frames, taint, tests, builds, sightings } = crash;
+  const { frames, sources, taint, tests, builds, sightings } = crash;
   const [newest] = sightings;
   return (
     <section aria-labelledby="report-head">
@@ -151,6 +152,7 @@ function Report({ crash }: { crash: CrashDetail }): ReactNode {
           </>
         )}
       </dl>
+      <CallSources sources={sources} />
       {newest !== undefined && <CrashMail attempt={newest.attemptId} crash={crash.key} role={newest.role} />}
     </section>
   );

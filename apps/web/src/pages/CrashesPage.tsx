@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { CrashSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { crashesQuery } from '../api/queries.js';
+import { crashesQuery } from '../api/crashes.js';
 import { CrashMark } from '../crashes/CrashMark.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useListKeys } from '../ui/list-keys.js';

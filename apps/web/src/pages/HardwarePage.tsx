@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Combination, HardwareComparison, HardwareSide } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { hardwareQuery } from '../api/queries.js';
+import { hardwareQuery } from '../api/compare.js';
 import { ChangeTable } from '../compare/ChangeTable.js';
 import { CompareModes } from '../compare/CompareModes.js';
 import { hardwareFacts } from '../compare/hardware-facts.js';

@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { arrangeHistory, type TestHistory } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { historyQuery } from '../api/queries.js';
+import { historyQuery } from '../api/over-time.js';
 import { HistoryStrips } from '../history/HistoryStrips.js';
 import { HistoryTable } from '../history/HistoryTable.js';
 import type { HistorySearch } from '../search.js';

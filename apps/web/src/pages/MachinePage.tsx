@@ -3,11 +3,13 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Inventory, MachineView } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { machineQuery } from '../api/queries.js';
+import { machineQuery } from '../api/fleet.js';
+import { MachineAlarms } from '../crashes/HardwareAlarms.js';
 import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { MachineChecks } from '../fleet/MachineChecks.js';
 import { MachineControls } from '../fleet/MachineControls.js';
+import { MachineHealth } from '../fleet/MachineHealth.js';
 import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
 import { otherProblem } from '../fleet/other-problem.js';
 import { MachineSerial } from '../fleet/MachineSerial.js';
@@ -35,6 +37,8 @@ export function MachinePage(): ReactNode {
         <>
           <MachineHead machine={machine} />
           <MachineLoad machine={name} />
+          <MachineHealth machine={name} />
+          <MachineAlarms machine={name} />
           {machine.inventory === null ? (
             <Empty title="No inventory yet.">
               <p>The agent reads it as soon as the machine answers on its default kernel.</p>

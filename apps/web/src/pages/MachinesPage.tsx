@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Fleet } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { fleetQuery, machineUseQuery } from '../api/queries.js';
+import { fleetQuery, machineUseQuery } from '../api/fleet.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { filterMachines, withUse } from '../fleet/machine-filter.js';
 import { MachineFilters } from '../fleet/MachineFilters.js';

@@ -2,13 +2,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { aboutText, runPhase, standingText, type RunDetail } from '@peerlab/contracts';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
-import { runQuery } from '../api/queries.js';
+import { runApi, runQuery } from '../api/runs.js';
 import { whenThere } from '../lazy-page.js';
 import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
+import { RunSuspects } from '../runs/RunSuspects.js';
 import { TwoSided } from '../runs/TwoSided.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
@@ -32,6 +32,7 @@ export function RunPage(): ReactNode {
       {(run) => (
         <>
           <RunHead run={run} />
+          <RunSuspects run={run} />
           <Suspense fallback={<Loading what="the report" />}>
             <RunReport run={run} />
           </Suspense>
@@ -55,6 +56,7 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
         <h1>{run.name}</h1>
         <RunStanding run={run} />
         {run.cancelRequested && <span className="chip">{run.state === 'ended' ? 'canceled' : 'cancel requested'}</span>}
+        {run.purpose === 'health' && <span className="chip">health check</span>}
         {run.pin !== null && <span className="chip">pinned by {run.pin.by}</span>}
         <RunActions run={run} />
       </div>
@@ -103,9 +105,12 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
   const navigate = route.useNavigate();
   const [asked, setAsked] = useState(false);
   const refresh = (): void => void queries.invalidateQueries({ queryKey: ['run', run.id] });
-  const cancel = useMutation({ mutationFn: () => call('cancelRun', { params: { run: run.id } }), onSuccess: refresh });
+  const cancel = useMutation({
+    mutationFn: () => runApi.call('cancelRun', { params: { run: run.id } }),
+    onSuccess: refresh,
+  });
   const retry = useMutation({
-    mutationFn: () => call('retryRun', { params: { run: run.id } }),
+    mutationFn: () => runApi.call('retryRun', { params: { run: run.id } }),
     onSuccess: (started) => {
       refresh();
       void queries.invalidateQueries({ queryKey: ['runs'] });

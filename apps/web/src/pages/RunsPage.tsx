@@ -4,7 +4,7 @@ import type { RunSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PickBar, readPicks, togglePick } from '../compare/PickBar.js';
 import { useTopics } from '../api/live-context.js';
-import { runsQuery } from '../api/queries.js';
+import { runsQuery } from '../api/run-list.js';
 import type { RunsSearch } from '../search.js';
 import { RunFilters } from '../runs/RunFilters.js';
 import { FilterField } from '../ui/FilterField.js';

@@ -2,8 +2,8 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { ApiError } from '@peerlab/client';
-import { call } from '../api/client.js';
-import { runQuery, templatesQuery } from '../api/queries.js';
+import { runQuery } from '../api/runs.js';
+import { submissionApi, templatesQuery } from '../api/submissions.js';
 import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
@@ -34,7 +34,7 @@ export function SubmitPage(): ReactNode {
   const settled = useSettled(yaml, CHECK_PAUSE_MS);
   const check = useQuery({
     queryKey: ['check', settled],
-    queryFn: ({ signal }) => call('checkRun', { body: { yaml: settled } }, signal),
+    queryFn: ({ signal }) => submissionApi.call('checkRun', { body: { yaml: settled } }, signal),
     enabled: settled.trim() !== '',
     placeholderData: keepPreviousData,
     // The machines change, so the same text can get another answer.
@@ -42,7 +42,7 @@ export function SubmitPage(): ReactNode {
     gcTime: 0,
   });
   const submit = useMutation({
-    mutationFn: () => call('submitRun', { body: { yaml } }),
+    mutationFn: () => submissionApi.call('submitRun', { body: { yaml } }),
     onSuccess: (run) => {
       sessionStorage.removeItem(DRAFT_KEY);
       void queries.invalidateQueries({ queryKey: ['runs'] });

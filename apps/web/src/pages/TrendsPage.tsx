@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { changesOfLines, TREND_POINTS_MAX, unitText, type MetricView, type Trend } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { metricsQuery, trendQuery } from '../api/queries.js';
+import { metricsQuery, trendQuery } from '../api/over-time.js';
 import type { TrendsSearch } from '../search.js';
 import { comparableAxis } from '../trends/chart.js';
 import { Overview } from '../trends/Overview.js';

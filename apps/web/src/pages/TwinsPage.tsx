@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { LEVEL, type Twins } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { twinsQuery } from '../api/queries.js';
+import { twinsQuery } from '../api/compare.js';
 import { CompareModes } from '../compare/CompareModes.js';
 import { TwinMetrics, TwinTests } from '../compare/TwinTables.js';
 import { KernelName } from '../runs/KernelName.js';

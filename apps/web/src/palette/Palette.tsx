@@ -2,16 +2,12 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useRouter } from '@tanstack/react-router';
 import type { Grid } from '@peerlab/contracts';
 import { useEffect, useMemo, useState, type KeyboardEvent, type ReactNode } from 'react';
-import {
-  buildIdQuery,
-  buildsQuery,
-  crashesQuery,
-  fleetQuery,
-  metricsQuery,
-  runsQuery,
-  templatesQuery,
-  testsQuery,
-} from '../api/queries.js';
+import { buildIdQuery, buildsQuery } from '../api/builds.js';
+import { crashesQuery } from '../api/crashes.js';
+import { fleetQuery } from '../api/fleet.js';
+import { metricsQuery, testsQuery } from '../api/over-time.js';
+import { runsQuery } from '../api/run-list.js';
+import { templatesQuery } from '../api/submissions.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { setAppearance, useAppearance } from '../ui/theme.js';
 import {

@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import type { AttemptDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { buildQuery } from '../api/queries.js';
+import { attemptApi } from '../api/attempts.js';
+import { buildQuery } from '../api/builds.js';
 import { logFiles } from '../builds/files.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Download } from '../ui/Download.js';
@@ -59,6 +60,7 @@ function LeftFiles({ attempt }: { attempt: AttemptDetail }): ReactNode {
             render: ({ suite, name }) => (
               <Download
                 className="file-link"
+                api={attemptApi}
                 route="getAttemptFile"
                 call={{ params: { attempt: attempt.id }, query: { suite, name } }}
                 fileName={name}
@@ -102,6 +104,7 @@ function LogFiles({
               ) : (
                 <Download
                   className="file-link"
+                  api={attemptApi}
                   route="getRawLog"
                   call={{ params: { attempt: attempt.id, stream }, query: { role } }}
                   fileName={role === undefined ? `${stream}.log` : `${role}-${stream}.log`}

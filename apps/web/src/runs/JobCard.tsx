@@ -1,6 +1,14 @@
 import { Link } from '@tanstack/react-router';
-import { aboutText, bootText, buildEstimateText, pairText, type JobView } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import {
+  aboutText,
+  bootText,
+  buildEstimateText,
+  pairText,
+  sidesOfJob,
+  sidesText,
+  type JobView,
+} from '@peerlab/contracts';
+import { Fragment, type ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { waitingText } from './waiting-text.js';
 import { AttemptBox } from './AttemptBox.js';
@@ -9,10 +17,12 @@ import { RetryJob } from './RetryJob.js';
 /** One job of a run: what it builds or where it tests, why it waits, and its attempts, newest first. */
 export function JobCard({ job }: { job: JobView }): ReactNode {
   const attempts = [...job.attempts].sort((a, b) => b.number - a.number);
+  const sides = sidesOfJob(job);
+  const place = sides === null ? `${job.build}${job.machine === null ? '' : ` on ${job.machine}`}` : sidesText(sides);
   return (
     <article
       className="card job"
-      aria-label={`${job.kind} ${job.build}${job.machine === null ? '' : ` on ${job.machine}`}${job.boot === null ? '' : `, ${bootText(job.boot)}`}`}
+      aria-label={`${job.kind} ${place}${job.boot === null ? '' : `, ${bootText(job.boot)}`}`}
     >
       <header className="row">
         <h3>
@@ -24,19 +34,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
               </Link>
             </>
           ) : (
-            <>
-              {job.machine === null ? (
-                'Any machine'
-              ) : (
-                <Link to="/machines/$machine" params={{ machine: job.machine }}>
-                  {job.machine}
-                </Link>
-              )}
-              <span className="muted"> · </span>
-              <Link to="/builds/$build" params={{ build: job.buildId }}>
-                {job.build}
-              </Link>
-            </>
+            <TestedOn job={job} />
           )}
         </h3>
         {job.boot !== null && <span className="muted">{bootText(job.boot)}</span>}
@@ -66,5 +64,40 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
         <AttemptBox key={attempt.id} attempt={attempt} kind={job.kind} />
       ))}
     </article>
+  );
+}
+
+/** Machine and build of a job; where several machines carry it out, the build and the machine of each role. */
+function TestedOn({ job }: { job: JobView }): ReactNode {
+  const sides = sidesOfJob(job);
+  if (sides === null)
+    return (
+      <>
+        {job.machine === null ? 'Any machine' : <MachineLink machine={job.machine} />}
+        <span className="muted"> · </span>
+        <Link to="/builds/$build" params={{ build: job.buildId }}>
+          {job.build}
+        </Link>
+      </>
+    );
+  return sides.map(({ role, build, machine }, index) => (
+    <Fragment key={role}>
+      {index > 0 && <span className="muted"> · </span>}
+      <span className="muted">{role}</span> {build}
+      {machine !== null && (
+        <>
+          {' '}
+          <span className="muted">on</span> <MachineLink machine={machine} />
+        </>
+      )}
+    </Fragment>
+  ));
+}
+
+function MachineLink({ machine }: { machine: string }): ReactNode {
+  return (
+    <Link to="/machines/$machine" params={{ machine }}>
+      {machine}
+    </Link>
   );
 }

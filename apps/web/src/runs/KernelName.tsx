@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { TestedKernel } from '@peerlab/contracts';
+import { gitText, gitTitle, type TestedKernel } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { shortBuildId } from './evidence.js';
 
@@ -12,6 +12,7 @@ export function KernelName({ kernel }: { kernel: TestedKernel }): ReactNode {
       </Link>{' '}
       <span className="muted kernel-id">
         {kernel.release !== null && <code>{kernel.release}</code>}{' '}
+        {kernel.git !== null && <code title={gitTitle(kernel.git)}>{gitText(kernel.git)}</code>}{' '}
         {kernel.buildId === null ? 'never built' : <code title={kernel.buildId}>{shortBuildId(kernel.buildId)}</code>}
       </span>
     </>

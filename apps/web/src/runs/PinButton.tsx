@@ -1,8 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { RunDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
-import { runQuery } from '../api/queries.js';
+import { runApi, runQuery } from '../api/runs.js';
 import { WriteError } from '../ui/section.js';
 import { exactText } from '../ui/time.js';
 
@@ -13,7 +12,7 @@ export function PinButton({ run }: { run: RunDetail }): ReactNode {
   const queries = useQueryClient();
   const { queryKey } = runQuery(run.id);
   const change = useMutation({
-    mutationFn: (pinned: boolean) => call('pinRun', { params: { run: run.id }, body: { pinned } }),
+    mutationFn: (pinned: boolean) => runApi.call('pinRun', { params: { run: run.id }, body: { pinned } }),
     onMutate: async (pinned) => {
       // An answer that is already on its way would restore the old state.
       await queries.cancelQueries({ queryKey });

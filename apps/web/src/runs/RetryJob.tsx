@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import type { JobView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { runApi } from '../api/runs.js';
 import { WriteError } from '../ui/section.js';
 
 /** Starts a run of this job alone and opens it; asked twice, the controller answers with the run that it started. */
@@ -10,7 +10,7 @@ export function RetryJob({ job }: { job: Pick<JobView, 'id' | 'build' | 'machine
   const queries = useQueryClient();
   const navigate = useNavigate();
   const retry = useMutation({
-    mutationFn: () => call('retryJob', { params: { job: job.id } }),
+    mutationFn: () => runApi.call('retryJob', { params: { job: job.id } }),
     onSuccess: (run) => {
       void queries.invalidateQueries({ queryKey: ['runs'] });
       void navigate({ to: '/runs/$run', params: { run: run.id } });

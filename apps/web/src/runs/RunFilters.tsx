@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { STATE_CHOICES, VERDICT_CHOICES, VERDICT_TABLE, type RunFilter } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { fleetQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
 import { FilterField } from '../ui/FilterField.js';
 
 const VERDICT_NAMES = VERDICT_CHOICES.map((value) => ({
@@ -9,6 +9,9 @@ const VERDICT_NAMES = VERDICT_CHOICES.map((value) => ({
   name: value === 'wrong' ? 'any to look at' : VERDICT_TABLE[value].label,
 }));
 const STATE_NAMES = STATE_CHOICES.map((value) => ({ value, name: value === 'open' ? 'not ended' : value }));
+
+/** Without one tests of kernels are listed. */
+const PURPOSES = [{ value: 'health' as const, name: 'health checks' }];
 
 /** The filter of the list of runs. Every part of it is in the address; the controller applies it to all runs. */
 export function RunFilters({
@@ -29,6 +32,13 @@ export function RunFilters({
         value={filter.verdict}
         choices={VERDICT_NAMES}
         onChange={(verdict) => onChange({ verdict })}
+      />
+      <Choice
+        label="Purpose"
+        value={filter.purpose}
+        choices={PURPOSES}
+        unset="tests of kernels"
+        onChange={(purpose) => onChange({ purpose })}
       />
       <Choice label="State" value={filter.state} choices={STATE_NAMES} onChange={(state) => onChange({ state })} />
       <Choice
@@ -58,6 +68,7 @@ export function RunFilters({
           onClick={() =>
             onChange({
               q: undefined,
+              purpose: undefined,
               verdict: undefined,
               state: undefined,
               kernel: undefined,
@@ -80,11 +91,14 @@ function Choice<V extends string>({
   value,
   choices,
   onChange,
+  unset = 'any',
 }: {
   label: string;
   value: V | undefined;
   choices: readonly { value: V; name: string }[];
   onChange: (next: V | undefined) => void;
+  /** What is listed when nothing is chosen. */
+  unset?: string;
 }): ReactNode {
   return (
     <label className="inline-field">
@@ -93,7 +107,7 @@ function Choice<V extends string>({
         value={value ?? ''}
         onChange={({ target }) => onChange(choices.find((choice) => choice.value === target.value)?.value)}
       >
-        <option value="">any</option>
+        <option value="">{unset}</option>
         {choices.map((choice) => (
           <option key={choice.value} value={choice.value}>
             {choice.name}

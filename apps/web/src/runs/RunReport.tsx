@@ -9,8 +9,9 @@ import {
   type Verdict,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { fleetQuery, runGridQuery } from '../api/queries.js';
-import { countsText, measuredHow, metricCells, NO_FINDING, overviewCells, reportOfRun } from '../share/report.js';
+import { fleetQuery } from '../api/fleet.js';
+import { runGridQuery } from '../api/grid.js';
+import { countsText, measuredHow, metricCells, noFinding, overviewCells, reportOfRun } from '../share/report.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf, countText } from '../ui/numbers.js';
@@ -39,6 +40,7 @@ export function RunReport({ run }: { run: RunDetail }): ReactNode {
         report.matrix.length > 0 && (
           <>
             <Findings report={report} isEnded={run.state === 'ended'} />
+            <Known report={report} />
             <Matrix report={report} />
             <Unrun title="Did not run" groups={report.unrun} report={report} />
             <Unrun title="Skipped, by reason" groups={report.skips} report={report} />
@@ -56,18 +58,8 @@ function Findings({ report, isEnded }: { report: Report; isEnded: boolean }): Re
   return (
     <section aria-labelledby="findings-head">
       <h2 id="findings-head">Findings</h2>
-      {findings.length === 0 && <p>{isEnded ? NO_FINDING : 'None so far.'}</p>}
-      <ul className="findings">
-        {findings.map(({ suite, tests, verdict, reason, places }, index) => (
-          <li key={index}>
-            <p className="finding">
-              <VerdictMark verdict={verdict} long /> <TestNames suite={suite} tests={tests} />{' '}
-              <Places places={places} report={report} search={{ verdict }} />
-            </p>
-            <p className="reason">{reason}</p>
-          </li>
-        ))}
-      </ul>
+      {findings.length === 0 && <p>{isEnded ? noFinding(report) : 'None so far.'}</p>}
+      <FindingList findings={findings} report={report} />
       {failures.length > 0 && (
         <>
           <h3>Jobs that ended early</h3>
@@ -87,6 +79,34 @@ function Findings({ report, isEnded }: { report: Report; isEnded: boolean }): Re
         </>
       )}
     </section>
+  );
+}
+
+/** Failures that people know, with why. */
+function Known({ report }: { report: Report }): ReactNode {
+  if (report.known.length === 0) return null;
+  return (
+    <section aria-labelledby="known-head">
+      <h2 id="known-head">Known failures</h2>
+      <FindingList findings={report.known} report={report} />
+    </section>
+  );
+}
+
+function FindingList({ findings, report }: { findings: Report['findings']; report: Report }): ReactNode {
+  return (
+    <ul className="findings">
+      {findings.map(({ suite, tests, verdict, reason, places, known }, index) => (
+        <li key={index}>
+          <p className="finding">
+            <VerdictMark verdict={verdict} long /> <TestNames suite={suite} tests={tests} />{' '}
+            <Places places={places} report={report} search={{ verdict }} />
+          </p>
+          <p className="reason">{reason}</p>
+          {known !== null && <p className="muted">{known}</p>}
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -19,7 +19,7 @@ import {
   type TwoSidedSeries,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { CopyButton } from '../ui/copy.js';
 import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -65,12 +65,17 @@ function Matrix({ matrix: { rows, columns, cells } }: { matrix: TwoSidedMatrix }
 }
 
 function Jobs({ jobs }: { jobs: TwoSidedMatrix['cells'][number][number]['jobs'] }): ReactNode {
-  if (jobs.length === 0) return <span className="muted">not begun</span>;
-  return jobs.map(({ verdict, attemptId }) => (
-    <Link key={attemptId} to="/attempts/$attempt" params={{ attempt: attemptId }}>
-      {verdict === null ? <StateBadge state="running" /> : <VerdictMark verdict={verdict} long />}
-    </Link>
-  ));
+  if (jobs.length === 0) return <span className="muted">–</span>;
+  return jobs.map(({ verdict, attemptId }, index) => {
+    const mark = verdict === null ? <StateBadge state="running" /> : <VerdictMark verdict={verdict} long />;
+    if (attemptId !== null)
+      return (
+        <Link key={attemptId} to="/attempts/$attempt" params={{ attempt: attemptId }}>
+          {mark}
+        </Link>
+      );
+    return <span key={index}>{verdict === null ? <span className="muted">not begun</span> : mark}</span>;
+  });
 }
 
 function Sizes({ matrix }: { matrix: TwoSidedMatrix }): ReactNode {
@@ -115,7 +120,7 @@ function Sizes({ matrix }: { matrix: TwoSidedMatrix }): ReactNode {
 
 function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: readonly TwoSidedKernels[] }): ReactNode {
   return (
-    <>
+    <section className="size-series" aria-label={`${series.suite}/${series.series} of ${series.role}`}>
       <h3>
         <span className="muted">{series.suite}/</span>
         {series.series}{' '}
@@ -127,15 +132,15 @@ function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: reado
         rows={series.points}
         keyOf={({ bytes }) => bytes}
         columns={[
-          { name: 'Size', className: 'number', render: ({ bytes }) => sizeText(bytes) },
+          { name: 'Size', className: 'number right', render: ({ bytes }) => sizeText(bytes) },
           ...kernels.map(({ name }, column) => ({
             name,
-            className: 'number',
+            className: 'number right',
             render: ({ values }: TwoSidedSeries['points'][number]) => <Figure figure={values[column] ?? null} />,
           })),
         ]}
       />
-    </>
+    </section>
   );
 }
 

@@ -1,6 +1,9 @@
-import { requestOf, type RunDetail } from '@peerlab/contracts';
+import type { RunDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { attemptApi } from '../api/attempts.js';
+import { fleetApi } from '../api/fleet.js';
+import { gridApi } from '../api/grid.js';
+import { runApi } from '../api/runs.js';
 import { CopyButton } from '../ui/copy.js';
 import { Popover } from '../ui/Popover.js';
 
@@ -13,22 +16,23 @@ async function reportText(run: string): Promise<string> {
     fleet,
   ] = await Promise.all([
     import('./report.js'),
-    call('getRun', { params: { run } }),
-    call('getGrid', { query: { run } }),
-    call('getFleet', {}),
+    runApi.call('getRun', { params: { run } }),
+    gridApi.call('getGrid', { query: { run } }),
+    fleetApi.call('getFleet', {}),
   ]);
   const report = renderReport(reportOfRun(detail, grid, fleet.machines));
   const matrix = twoSidedMatrix(detail);
   if (matrix === null) return report;
   const attempts = [];
-  for (const attempt of attemptsOfMatrix(matrix)) attempts.push(await call('getAttempt', { params: { attempt } }));
+  for (const attempt of attemptsOfMatrix(matrix))
+    attempts.push(await attemptApi.call('getAttempt', { params: { attempt } }));
   return `${report}\n${renderTwoSided(matrix, twoSidedSizes(attempts))}`;
 }
 
 /** Ways to share a run: report, link, badge, print. */
 export function ShareMenu({ run }: { run: Pick<RunDetail, 'id' | 'name'> }): ReactNode {
   const page = `${location.origin}/runs/${run.id}`;
-  const badge = requestOf('getBadge', { params: { run: run.id } }).path;
+  const badge = runApi.pathOf('getBadge', { params: { run: run.id } });
   const name = run.name.replaceAll(/[[\]\\]/g, '\\$&').replaceAll(/\s+/g, ' ');
   return (
     <Popover className="share" button="Share" buttonClass="button">

@@ -4,7 +4,7 @@ export {
   countsText,
   measuredHow,
   metricCells,
-  NO_FINDING,
+  noFinding,
   overviewCells,
   renderReport,
   renderTwoSided,

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { fleetQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
 import { addRole, removeRole, setField, setList, type FieldPath, type RunForm } from './form-model.js';
 
 /** The machines of each job, where that has several: name, machines and kernels of each role. */

@@ -1,24 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
-import {
-  defaultSuites,
-  PathKind,
-  RunSpec,
-  seriesText,
-  Timeouts,
-  type CheckedSeries,
-  type ProblemItem,
-} from '@peerlab/contracts';
+import { defaultSuites, PathKind, RunSpec, Timeouts, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
 import { useId, useMemo, useState, type ReactNode } from 'react';
-import { catalogueQuery, fleetQuery } from '../api/queries.js';
-import {
-  addBuild,
-  readForm,
-  setField,
-  setList,
-  setSource,
-  type FieldPath,
-  type RunForm as Form,
-} from './form-model.js';
+import { fleetQuery } from '../api/fleet.js';
+import { catalogueQuery } from '../api/submissions.js';
+import { BuildFields } from './BuildFields.js';
+import { readForm, setField, setList, type RunForm as Form } from './form-model.js';
 import { RoleFields } from './RoleFields.js';
 
 const PRIORITY = RunSpec.shape.priority.unwrap();
@@ -61,7 +47,7 @@ export function RunForm({ yaml, problems, series, onChange }: RunFormProps): Rea
               />
             )}
           </Field>
-          <Builds form={form} yaml={yaml} series={series} problemAt={problemAt} onChange={onChange} />
+          <BuildFields form={form} yaml={yaml} series={series} problemAt={problemAt} onChange={onChange} />
           <Suites form={form} yaml={yaml} problem={problemAt('suites')} onChange={onChange} />
           <Machines form={form} yaml={yaml} problem={problemAt('machines')} onChange={onChange} />
           <RoleFields
@@ -126,76 +112,6 @@ function Field({
       {children(id)}
       {problem !== null && <p className="form-problem">{problem}</p>}
     </div>
-  );
-}
-
-function Builds({
-  form,
-  yaml,
-  series,
-  problemAt,
-  onChange,
-}: {
-  form: Form;
-  yaml: string;
-  series: readonly CheckedSeries[];
-  problemAt: (field: string) => string | null;
-  onChange: (yaml: string) => void;
-}): ReactNode {
-  const names = form.builds.map(({ name }) => name);
-  const own = problemAt('builds');
-  return (
-    <fieldset className="form-group">
-      <legend>Kernel builds</legend>
-      {form.builds.map(({ name, source, detail }, index) => {
-        const path: FieldPath = ['builds', index];
-        return (
-          <div key={index} className="form-build">
-            <input
-              type="text"
-              aria-label={`name of build ${index + 1}`}
-              value={name}
-              spellCheck={false}
-              onChange={({ target }) => onChange(setField(yaml, [...path, 'name'], target.value))}
-            />
-            <select
-              aria-label={`what build ${index + 1} is made of`}
-              value={source}
-              onChange={({ target }) => onChange(setSource(yaml, index, target.value === 'base' ? 'base' : 'bundled'))}
-            >
-              <option value="base">untouched base</option>
-              <option value="bundled">bundled series</option>
-              {source === 'other' && <option value="other">{detail}</option>}
-            </select>
-            <button
-              type="button"
-              className="quiet"
-              aria-label={`remove build ${name}`}
-              title="Remove"
-              onClick={() => onChange(setField(yaml, path, undefined))}
-            >
-              ×
-            </button>
-            {series
-              .filter(({ build, buildIndex }) => buildIndex === index && build === name)
-              .map((each) => (
-                <p key={each.index} className="muted form-series">
-                  {seriesText(each)}
-                </p>
-              ))}
-          </div>
-        );
-      })}
-      {own !== null && <p className="form-problem">{own}</p>}
-      <p className="row tight">
-        <button type="button" onClick={() => onChange(addBuild(yaml, 'base', names))}>
-          + base
-        </button>
-        <button type="button" onClick={() => onChange(addBuild(yaml, 'bundled', names))}>
-          + bundled series
-        </button>
-      </p>
-    </fieldset>
   );
 }
 

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState, useSyncExternalStore, type FormEvent, type ReactNode } from 'react';
-import { runsQuery, templatesQuery } from '../api/queries.js';
+import { runsQuery } from '../api/run-list.js';
+import { templatesQuery } from '../api/submissions.js';
 import { QuerySection } from '../ui/section.js';
 import { ageText, useNow } from '../ui/time.js';
 import { EXAMPLES } from './examples.js';

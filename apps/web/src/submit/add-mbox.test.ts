@@ -32,6 +32,23 @@ describe('addMbox', () => {
     const spec = RunSpec.parse(parse(added.yaml));
     expect(spec.builds[1]?.series?.[0]).toEqual({ mbox: MBOX });
   });
+  it('puts a series on top of a build that is there', () => {
+    const git = `name: x\nbuilds:\n  - name: tree # mine\n    git: {url: 'https://git.example.org/l.git', ref: master}\n    series: [bundled]\n`;
+    const added = addMbox(git, 'fix.mbox', MBOX, 0);
+    if (!added.ok) throw new Error(added.why);
+    expect(added).toMatchObject({ build: 'tree' });
+    expect(added.yaml).toContain('- name: tree # mine');
+    expect(RunSpec.parse(parse(added.yaml)).builds).toEqual([
+      {
+        name: 'tree',
+        git: { url: 'https://git.example.org/l.git', ref: 'master' },
+        series: ['bundled', { mbox: MBOX }],
+      },
+    ]);
+    const bare = addMbox(git.replace('    series: [bundled]\n', ''), 'fix.mbox', MBOX, 0);
+    expect(bare.ok && RunSpec.parse(parse(bare.yaml)).builds[0]?.series).toEqual([{ mbox: MBOX }]);
+    expect(addMbox(git, 'fix.mbox', 'no patch', 0)).toMatchObject({ ok: false });
+  });
   it('starts a run from nothing and from a run without builds', () => {
     for (const yaml of ['', 'name: x\n']) {
       const added = addMbox(yaml, 's.patch', MBOX);

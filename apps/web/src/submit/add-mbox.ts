@@ -1,5 +1,5 @@
 import { MBOX_MAX } from '@peerlab/contracts';
-import { isMap, isSeq, parseDocument, Scalar } from 'yaml';
+import { isMap, isSeq, parseDocument, Scalar, type Document } from 'yaml';
 
 export type MboxAddition = { ok: true; yaml: string; build: string } | { ok: false; why: string };
 
@@ -19,8 +19,9 @@ export function buildNameOf(fileName: string): string {
 /**
  * Adds a build made of a mailbox of patches to the YAML of a run. Comments and order of the text
  * stay. Refuses what is not a mailbox or patch and YAML that cannot be read.
+ * @param onto the build that gets it on top of what it has; absent = a new one
  */
-export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddition {
+export function addMbox(yaml: string, fileName: string, mbox: string, onto?: number): MboxAddition {
   if (mbox.length > MBOX_MAX)
     return {
       ok: false,
@@ -44,13 +45,24 @@ export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddit
   if (builds !== undefined && builds !== null && !isSeq(builds)) {
     return { ok: false, why: 'the field builds is not a list; make it one, then add the series' };
   }
+  const text = new Scalar(mbox);
+  // A block has no escapes: what it cannot hold unchanged is written in quotes.
+  text.type = CONTROL.test(mbox) ? Scalar.QUOTE_DOUBLE : Scalar.BLOCK_LITERAL;
+  if (onto !== undefined) {
+    const series = document.getIn(['builds', onto, 'series']);
+    const one = document.createNode({ mbox: 'text' });
+    one.setIn(['mbox'], text);
+    if (isSeq(series)) {
+      // A text of many lines has no place in brackets.
+      series.flow = false;
+      series.add(one);
+    } else document.setIn(['builds', onto, 'series'], document.createNode([one]));
+    return { ok: true, yaml: textOf(document), build: String(document.getIn(['builds', onto, 'name'])) };
+  }
   const taken = new Set(isSeq(builds) ? builds.items.map((item) => (isMap(item) ? String(item.get('name')) : '')) : []);
   const wanted = buildNameOf(fileName);
   let build = wanted;
   for (let number = 2; taken.has(build); number += 1) build = `${wanted}-${number}`;
-  const text = new Scalar(mbox);
-  // A block has no escapes: what it cannot hold unchanged is written in quotes.
-  text.type = CONTROL.test(mbox) ? Scalar.QUOTE_DOUBLE : Scalar.BLOCK_LITERAL;
   const node = document.createNode({ name: build, series: [{ mbox: 'text' }] });
   node.setIn(['series', 0, 'mbox'], text);
   if (isSeq(builds)) {
@@ -59,5 +71,7 @@ export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddit
   } else {
     document.set('builds', document.createNode([node]));
   }
-  return { ok: true, yaml: document.toString({ lineWidth: 0, doubleQuotedAsJSON: true }), build };
+  return { ok: true, yaml: textOf(document), build };
 }
+
+const textOf = (document: Document): string => document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });

@@ -60,6 +60,8 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
       'aria-label': 'Run as YAML',
       'aria-invalid': String(diagnosticCount(state) > 0),
       spellcheck: 'false',
+      // A long text scrolls, and what scrolls has to be reached by key.
+      tabindex: '0',
     })),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) onChange(update.state.doc.toString());

@@ -3,7 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { EXAMPLES } from './examples.js';
-import { addBuild, addRole, readForm, removeRole, setField, setList, setSource, type RunForm } from './form-model.js';
+import {
+  addBuild,
+  addRole,
+  readForm,
+  removeRole,
+  setField,
+  setList,
+  setOnTop,
+  setSource,
+  type RunForm,
+} from './form-model.js';
 
 const YAML = `# why this run exists
 name: mine # short
@@ -29,8 +39,8 @@ describe('readForm', () => {
     expect(formOf(YAML)).toEqual({
       name: 'mine',
       builds: [
-        { name: 'base', source: 'base', detail: '' },
-        { name: 'v2', source: 'other', detail: 'mutant m1, then the bundled series' },
+        { name: 'base', source: 'base', detail: '', git: null },
+        { name: 'v2', source: 'other', detail: 'mutant m1, then the bundled series', git: null },
       ],
       suites: ['p2p-functional'],
       names: [],
@@ -110,6 +120,31 @@ describe('edits', () => {
     expect(formOf(addBuild(yaml, 'base', ['base', 'patched'])).builds[2]?.name).toBe('base-2');
     expect(formOf(setSource(yaml, 0, 'bundled')).builds[0]?.source).toBe('bundled');
     expect(formOf(setField(yaml, ['builds', 0], undefined)).builds.map(({ name }) => name)).toEqual(['patched']);
+  });
+  it('make builds of a git tree, with the series that a build had on top, and others again', () => {
+    const url = 'https://git.example.org/linux.git';
+    const added = addBuild('name: mine # short\n', 'git', ['tree'], [url, 'https://git.example.org/next.git']);
+    expect(added).toContain('name: mine # short');
+    expect(RunSpec.parse(parse(added)).builds).toEqual([{ name: 'tree-2', git: { url, ref: 'master' }, series: [] }]);
+    expect(formOf(added).builds).toEqual([{ name: 'tree-2', source: 'git', detail: '', git: { url, ref: 'master' } }]);
+    const patched = setOnTop(setField(added, ['builds', 0, 'git', 'ref'], 'refs/pull/7/head'), 0, 'bundled');
+    expect(RunSpec.parse(parse(patched)).builds[0]).toMatchObject({
+      git: { url, ref: 'refs/pull/7/head' },
+      series: ['bundled'],
+    });
+    expect(formOf(patched).builds[0]?.detail).toBe('the bundled series');
+    expect(formOf(setOnTop(patched, 0, 'nothing')).builds[0]?.detail).toBe('');
+    const moved = setSource(YAML, 1, 'git', [url]);
+    expect(moved).toContain('series: [{mutant: m1}, bundled]');
+    expect(formOf(moved).builds[1]).toMatchObject({
+      source: 'git',
+      git: { url },
+      detail: 'mutant m1, then the bundled series',
+    });
+    expect(RunSpec.parse(parse(setSource(moved, 1, 'base'))).builds[1]).toEqual({ name: 'v2', series: [] });
+    // Half a source, as it is while somebody types, and one of a farm that allows none.
+    expect(formOf(setField(added, ['builds', 0, 'git', 'url'], '')).builds[0]?.git).toEqual({ url: '', ref: 'master' });
+    expect(formOf(addBuild('', 'git', [])).builds[0]).toMatchObject({ source: 'git', git: { url: '' } });
   });
   it('leave alone what cannot be read', () => {
     expect(setField('name: [', ['name'], 'x')).toBe('name: [');

@@ -29,11 +29,15 @@ export interface RunForm {
 
 export interface FormBuild {
   name: string;
-  /** `base` = unpatched; `other` = a source that only the YAML can express. */
-  source: 'base' | 'bundled' | 'other';
-  /** Description of an `other` source. */
+  /** `base` = unpatched; `git` = a tree of a repository; `other` = a source that only the YAML can express. */
+  source: FormSource | 'other';
+  /** Description of an `other` source; of a git source, of the series on top. */
   detail: string;
+  /** Of a git source. */
+  git: { url: string; ref: string } | null;
 }
+
+export type FormSource = 'base' | 'bundled' | 'git';
 
 /** A machine of a job with several. */
 export interface FormRole {
@@ -99,22 +103,28 @@ function safeValue(document: Document): unknown {
 const Build = z.object({
   name: z.coerce.string().catch(''),
   series: z.array(z.unknown()).optional().catch(undefined),
-  git: z.object({ url: z.string(), ref: z.string() }).optional().catch(undefined),
+  // Half a source, while it is typed, is one too.
+  git: z
+    .object({ url: z.string().catch(''), ref: z.coerce.string().catch('') })
+    .optional()
+    .catch(undefined),
   tarball: z.string().optional().catch(undefined),
 });
 
 function readBuild(value: unknown): FormBuild {
   const build = Build.safeParse(value);
-  if (!build.success) return { name: '', source: 'other', detail: 'not a build yet' };
-  const { name, series, git, tarball } = build.data;
-  if (git !== undefined || tarball !== undefined) {
-    const on = git === undefined ? 'an uploaded tarball' : `${git.ref} of ${git.url}`;
-    return { name, source: 'other', detail: [on, ...(series ?? []).map(sourceText)].join(', then ') };
-  }
-  if (series === undefined) return { name, source: 'other', detail: 'an uploaded bundle' };
-  if (series.length === 0) return { name, source: 'base', detail: '' };
-  if (series.length === 1 && series[0] === 'bundled') return { name, source: 'bundled', detail: '' };
-  return { name, source: 'other', detail: series.map(sourceText).join(', then ') };
+  if (!build.success) return { name: '', source: 'other', detail: 'not a build yet', git: null };
+  const { name, series, git = null, tarball } = build.data;
+  const described = (source: FormBuild['source'], ...parts: string[]): FormBuild => {
+    return { name, source, detail: parts.join(', then '), git };
+  };
+  const onTop = (series ?? []).map(sourceText);
+  if (git !== null) return described('git', ...onTop);
+  if (tarball !== undefined) return described('other', 'an uploaded tarball', ...onTop);
+  if (series === undefined) return described('other', 'an uploaded bundle');
+  if (series.length === 0) return described('base');
+  if (series.length === 1 && series[0] === 'bundled') return described('bundled');
+  return described('other', ...onTop);
 }
 
 const Role = z.object({
@@ -172,12 +182,18 @@ function nameOfItem(item: unknown): string {
 }
 
 /** Adds a build with a unique name. */
-export function addBuild(yaml: string, source: 'base' | 'bundled', taken: readonly string[]): string {
-  const stem = source === 'base' ? 'base' : 'patched';
+export function addBuild(
+  yaml: string,
+  source: FormSource,
+  taken: readonly string[],
+  repositories: readonly string[] = [],
+): string {
+  const stem = { base: 'base', bundled: 'patched', git: 'tree' }[source];
   let name = stem;
   for (let number = 2; taken.includes(name); number += 1) name = `${stem}-${number}`;
   return edit(yaml, (document) => {
-    const build = document.createNode({ name, series: seriesOf(document, source) });
+    const git = source === 'git' ? { git: gitOf(document, repositories) } : {};
+    const build = document.createNode({ name, ...git, series: seriesOf(document, source) });
     const builds = document.get('builds');
     if (isSeq(builds)) builds.add(build);
     else document.set('builds', document.createNode([build]));
@@ -204,16 +220,38 @@ export function removeRole(yaml: string, index: number, count: number): string {
   });
 }
 
-/** Description of the source of a build. */
-export function setSource(yaml: string, index: number, source: 'base' | 'bundled'): string {
+/**
+ * Gives a build another source. A tree of a repository keeps the series, which go on top of it.
+ * @param repositories that builders fetch from: the first one is proposed
+ */
+export function setSource(
+  yaml: string,
+  index: number,
+  source: FormSource,
+  repositories: readonly string[] = [],
+): string {
   return edit(yaml, (document) => {
     for (const field of ['bundle', 'git', 'tarball']) document.deleteIn(['builds', index, field]);
-    document.setIn(['builds', index, 'series'], seriesOf(document, source));
+    if (source === 'git') document.setIn(['builds', index, 'git'], gitOf(document, repositories));
+    if (source !== 'git' || !document.hasIn(['builds', index, 'series']))
+      document.setIn(['builds', index, 'series'], seriesOf(document, source));
   });
 }
 
-const seriesOf = (document: Document, source: 'base' | 'bundled') =>
-  document.createNode(source === 'base' ? [] : ['bundled'], { flow: true });
+/** Takes the series off a build, or puts the bundled one on top of the others. */
+export function setOnTop(yaml: string, index: number, onTop: 'nothing' | 'bundled'): string {
+  return edit(yaml, (document) => {
+    const series = document.getIn(['builds', index, 'series']);
+    if (onTop === 'bundled' && isSeq(series)) series.add('bundled');
+    else document.setIn(['builds', index, 'series'], seriesOf(document, onTop === 'bundled' ? 'bundled' : 'base'));
+  });
+}
+
+const seriesOf = (document: Document, source: FormSource) =>
+  document.createNode(source === 'bundled' ? ['bundled'] : [], { flow: true });
+
+const gitOf = (document: Document, [url = '']: readonly string[]) =>
+  document.createNode({ url, ref: 'master' }, { flow: true });
 
 /** Removes maps and lists that became empty, except the run itself. */
 function remove(document: Document, path: FieldPath): void {

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { bootsText, OVERVIEW_POINTS_MAX, unitText, type OverviewLine, type TrendOverview } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { trendOverviewQuery } from '../api/queries.js';
+import { trendOverviewQuery } from '../api/over-time.js';
 import { CombinationName } from '../compare/CombinationName.js';
 import { useFirst } from '../ui/first.js';
 import { countText, numberText } from '../ui/numbers.js';

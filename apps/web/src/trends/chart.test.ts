@@ -122,7 +122,7 @@ it('paths go through every point, and a band needs two', () => {
 
 it('stripes join neighbours of one kernel only', () => {
   const of = (buildId: string | null) => ({
-    kernel: { id: '00000000-0000-4000-8000-000000000000', name: 'b', release: null, buildId },
+    kernel: { id: '00000000-0000-4000-8000-000000000000', name: 'b', release: null, buildId, git: null },
   });
   expect(kernelStripes([of('x'), of('x'), of(null), of('x')])).toEqual([
     { from: 0, to: 1, buildId: 'x', release: null },

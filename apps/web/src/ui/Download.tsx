@@ -1,7 +1,8 @@
 import type { FileRoute } from '@peerlab/client';
-import { requestOf, ROUTES, type CallOf } from '@peerlab/contracts';
+import type { CallOf, Route, Routes } from '@peerlab/contracts';
 import { useState, type MouseEvent, type ReactNode } from 'react';
-import { call as send, checkFile } from '../api/client.js';
+import type { Api } from '../api/client.js';
+import { tokenApi } from '../api/tokens.js';
 import { getToken } from '../api/token.js';
 
 /**
@@ -9,13 +10,15 @@ import { getToken } from '../api/token.js';
  * nobody why the controller refuses one, so the page asks first. It also follows a link without the token, which a farm may
  * require: with a token, or where the route always needs one, the page gets a ticket for this download.
  */
-export function Download<N extends FileRoute>({
+export function Download<T extends Partial<Routes>, N extends FileRoute & keyof T>({
+  api,
   route,
   call,
   fileName,
   className,
   children,
 }: {
+  api: Api<T>;
   route: N;
   call: CallOf<N>;
   fileName: string;
@@ -26,14 +29,14 @@ export function Download<N extends FileRoute>({
   const follow = (event: MouseEvent): void => {
     event.preventDefault();
     setProblem(null);
-    addressOf(route, call).then(
+    addressOf(api, route, call).then(
       (address) => save(address, fileName),
       (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
     );
   };
   return (
     <>
-      <a className={className} href={requestOf(route, call).path} download={fileName} onClick={follow}>
+      <a className={className} href={api.pathOf(route, call)} download={fileName} onClick={follow}>
         {children}
       </a>
       {problem !== null && (
@@ -47,11 +50,16 @@ export function Download<N extends FileRoute>({
 }
 
 /** Where the browser gets the file. Rejects when the controller refuses it. */
-async function addressOf<N extends FileRoute>(route: N, call: CallOf<N>): Promise<string> {
-  await checkFile(route, call);
-  const { path } = requestOf(route, call);
-  if (getToken() === null && ROUTES[route].access === 'read') return path;
-  const { ticket } = await send('createTicket', { body: { path } });
+async function addressOf<T extends Partial<Routes>, N extends FileRoute & keyof T>(
+  api: Api<T>,
+  route: N,
+  call: CallOf<N>,
+): Promise<string> {
+  await api.checkFile(route, call);
+  const path = api.pathOf(route, call);
+  const { access } = api.routes[route] as Route;
+  if (getToken() === null && access === 'read') return path;
+  const { ticket } = await tokenApi.call('createTicket', { body: { path } });
   return `${path}${path.includes('?') ? '&' : '?'}ticket=${ticket}`;
 }
 

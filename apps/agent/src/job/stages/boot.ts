@@ -1,5 +1,5 @@
 import { bootCandidate } from '../candidate-boot.js';
-import { JobFailure } from '../failure.js';
+import { crashFailure, JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
 
 /** Boots the candidate and says how that went, as the farm's own result `farm/boot`. */
@@ -22,7 +22,12 @@ export async function boot(context: AttemptContext): Promise<string> {
   }
   const log = context.serialRange(outcome.fromSeq);
   switch (outcome.kind) {
-    case 'crash':
+    case 'crash': {
+      const failure = crashFailure(
+        `${manifest.release} crashed while it booted: ${outcome.signature}`,
+        outcome.signature,
+      );
+      if (failure.failureClass !== 'kernel-crash') throw failure;
       context.emitFarmResult('boot', {
         status: 'crash',
         reason: 'the kernel crashed while it booted',
@@ -30,17 +35,14 @@ export async function boot(context: AttemptContext): Promise<string> {
         signature: outcome.signature,
         log,
       });
-      throw new JobFailure(
-        'kernel-crash',
-        `${manifest.release} crashed while it booted: ${outcome.signature}`,
-        outcome.signature,
-      );
+      throw failure;
+    }
     case 'no-root': {
-      const message = `${manifest.release} found no root file system: ${outcome.message}`;
+      const message = `${manifest.release} could not mount its file systems: ${outcome.message}`;
       if (!hasBootedConfig(context)) {
         throw new JobFailure(
           'infrastructure',
-          `${message}; no kernel of this configuration has come up on ${context.machine.name} yet, so it may lack a driver that the root of this machine needs`,
+          `${message}; no kernel of this configuration has come up on ${context.machine.name} yet, so it may lack a driver that the disks of this machine need`,
         );
       }
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });

@@ -1,4 +1,5 @@
 import { output, script } from '../../machine/command.js';
+import { CONFIG_MARK } from '../../machine/shown-config.js';
 import type { Machine, Session } from '../../machine/protocols.js';
 import { MODULES_MARK } from '../modules-archive.js';
 
@@ -13,6 +14,10 @@ for image in ${root}/boot/peerlab-*-vmlinuz ${root}/boot/peerlab-*-vmlinuz.part 
   [ -d "$image" ] && [ ! -L "$image" ] || rm -f -- "$image"
 done
 rm -rf -- ${root}/var/lib/peerlab
+for config in ${root}/boot/config-*; do
+  [ -f "$config" ] && [ ! -L "$config" ] && head -n 1 -- "$config" | grep -qxF '${CONFIG_MARK}' || continue
+  rm -f -- "$config"
+done
 for modules in ${root}/lib/modules/*; do
   mark=$modules/${MODULES_MARK}
   [ -d "$modules" ] && [ ! -L "$modules" ] && [ -f "$mark" ] && [ ! -L "$mark" ] || continue

@@ -1,6 +1,7 @@
 import { output, script } from '../../machine/command.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { describeErrors, readDeviceErrors } from '../device-errors.js';
+import { storeLineCounts } from '../line-counts.js';
 
 /** Small things that tell how the kernel fared; large ones are streams. */
 const COLLECT_MAX_BYTES = 64 * 1024;
@@ -33,5 +34,6 @@ export async function collect(context: AttemptContext): Promise<string> {
     signal: context.signal,
   });
   for (const line of text.trim().split('\n', COLLECT_MAX_LINES)) context.note(`collect: ${line}`);
+  await storeLineCounts(context, session);
   return isWhole ? 'kernel log complete' : 'the kernel log may lack its end';
 }

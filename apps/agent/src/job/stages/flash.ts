@@ -13,7 +13,7 @@ import type { AttemptContext } from '../attempt-context.js';
 import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
-import { makeInitramfs } from './make-initramfs.js';
+import { configOn, makeInitramfs } from './make-initramfs.js';
 import { checkFreeSpace } from './prepare.js';
 
 /** Programs of the bundle that none of the chosen suites runs; one program may be several suites. */
@@ -59,7 +59,7 @@ export async function flash(context: AttemptContext): Promise<string> {
     script('make-folders', { path: paths.folder }, `mkdir -p ${folderWord}/suites ${folderWord}/root`),
   );
   for (const path of Object.keys(manifest.files)) {
-    const target = remotePath(path, paths);
+    const target = remotePath(path, context);
     if (target !== null && !unwanted.has(path)) await uploadFile(context, session, join(folder, path), path, target);
   }
   await placeOwnSuites(context, session);
@@ -84,8 +84,9 @@ export async function flash(context: AttemptContext): Promise<string> {
   return `${manifest.release} installed as ${paths.kernel}`;
 }
 
-function remotePath(path: string, paths: AttemptContext['paths']): string | null {
+function remotePath(path: string, { paths, machine }: AttemptContext): string | null {
   if (path === 'vmlinuz') return paths.kernel;
+  if (path === 'config') return machine.initramfs === null ? null : configOn(paths);
   if (path === MODULES_FILE || path.startsWith('suites/')) return `${paths.folder}/${path}`;
   return null;
 }
@@ -104,7 +105,7 @@ async function uploadFile(
     const { resumedAtBytes } = await session.upload(local, target, {
       sha256,
       sizeBytes: size,
-      mode: name === 'vmlinuz' ? 0o644 : 0o755,
+      mode: name === 'vmlinuz' || name === 'config' ? 0o644 : 0o755,
       signal: context.signal,
     });
     const resumed = resumedAtBytes > 0 ? `, resumed at ${formatBytes(resumedAtBytes)}` : '';

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InitramfsPacking, Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
-import type { AttemptContext } from '../attempt-context.js';
+import type { AttemptContext, InstalledPaths } from '../attempt-context.js';
 import { lackingFiles, readBootChain } from '../boot-chain.js';
 import { JobFailure } from '../failure.js';
 
@@ -16,8 +16,8 @@ export const packingsOf = (config: string): InitramfsPacking[] =>
   PACKINGS.filter((packing) => `\n${config}\n`.includes(`\nCONFIG_RD_${packing.toUpperCase()}=y\n`));
 
 /**
- * How the candidate's initramfs has to be packed. The tools ask /boot/config-RELEASE, which a candidate has not, and pack
- * as the default kernel wants it: another one would find no root, and say nothing of the reason.
+ * How the candidate's initramfs has to be packed. The tools pack as the default kernel wants it: another one would find no
+ * root, and say nothing of the reason.
  * @returns null when the bundle has no configuration
  */
 async function readPacking(context: AttemptContext, bundleFolder: string): Promise<InitramfsPacking | null> {
@@ -37,6 +37,9 @@ async function readPacking(context: AttemptContext, bundleFolder: string): Promi
       'build it with a configuration that has CONFIG_RD_ZSTD or CONFIG_RD_GZIP',
   );
 }
+
+/** Where the candidate's configuration lies on the machine while its initramfs is made. */
+export const configOn = ({ folder }: InstalledPaths): string => `${folder}/config`;
 
 /**
  * Makes the candidate's initramfs by the machine's own tool, and checks that all is in it that the machine's root needs.
@@ -63,7 +66,8 @@ export async function makeInitramfs(
   }
   const packing = await readPacking(context, bundleFolder);
   const at = performance.now();
-  const { sizeBytes } = await initramfs.make(session, { release, path: paths.initrd, packing, signal });
+  const config = packing === null ? null : configOn(paths);
+  const { sizeBytes } = await initramfs.make(session, { release, path: paths.initrd, packing, config, signal });
   context.note(
     `flash: ${initramfs.tool} made ${paths.initrd}, ${formatBytes(sizeBytes)}, in ${formatSeconds(performance.now() - at)}`,
   );

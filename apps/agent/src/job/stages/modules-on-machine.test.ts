@@ -14,6 +14,7 @@ import { release as runningRelease, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tarEntry, tarFolder, tarOf } from '../../fake/tar-bytes.js';
+import { CONFIG_MARK } from '../../machine/shown-config.js';
 import { cleanScript } from './clean.js';
 import { FOREIGN_MODULES, installModulesScript } from './install-modules.js';
 
@@ -64,6 +65,14 @@ describe.each(['/bin/sh', '/bin/bash'])('modules on a machine, in %s', (shell) =
     expect(await clean()).toBe(0);
     expect(readdirSync(at('lib/modules'))).toEqual([]);
     expect(existsSync(at('var/lib/peerlab'))).toBe(false);
+  });
+
+  it('and configurations that an end in the middle left in /boot, when they have our mark', async () => {
+    writeFileSync(at('boot/config-6.1.0-57-amd64'), '#\n# Automatically generated file; DO NOT EDIT.\n');
+    writeFileSync(at(`boot/config-${RELEASE}`), `${CONFIG_MARK}\nCONFIG_RD_ZSTD=y\n`);
+    symlinkSync(`config-${RELEASE}`, at('boot/config-link'));
+    expect(await clean()).toBe(0);
+    expect(readdirSync(at('boot'))).toEqual(['config-6.1.0-57-amd64', 'config-link']);
   });
 
   it.each<[string, () => void]>([

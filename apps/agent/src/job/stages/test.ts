@@ -1,8 +1,8 @@
-import { type AttemptEvent, dialectReader, PLAN_MAX, type WorkSuite } from '@peerlab/contracts';
+import { type AttemptEvent, dialectReader, PLAN_MAX, whyNotMeasured, type WorkSuite } from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
-import { JobFailure } from '../failure.js';
+import { crashFailure, JobFailure } from '../failure.js';
 import { LeftFiles } from '../left-files.js';
 import { isOwn, prepareOwnSuite, readResultsFile } from '../own-suite.js';
 import { killSuite } from '../suite-command.js';
@@ -14,6 +14,7 @@ import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { checkLink, readLinkDowns } from '../link-watch.js';
 import { meetPeers } from '../meet-peers.js';
+import { tryMutants } from '../try-mutants.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
 /** Times that the candidate is booted again within one suite. */
@@ -24,6 +25,8 @@ export async function test(context: AttemptContext): Promise<string> {
   await planUnknownSuites(context);
   await loadModules(context);
   await meetPeers(context);
+  const unmeasured = whyNotMeasured(context.work.manifest);
+  if (unmeasured !== null) context.note(`test: figures that suites measure are not kept: ${unmeasured}`);
   let interruptions = 0;
   const metrics = new Quota(METRICS_PER_ATTEMPT);
   const leftFiles = new LeftFiles();
@@ -34,6 +37,7 @@ export async function test(context: AttemptContext): Promise<string> {
     context.meetings?.leave(suite.name);
     if (isOwn(suite) && context.connection.session !== null) await leftFiles.collect(context, suite);
   }
+  await tryMutants(context);
   // Another role may have more suites.
   context.meetings?.giveUp('is through with all of its suites');
   return interruptions === 0
@@ -133,6 +137,11 @@ async function takeInterruption(
   progress.endOutput();
   switch (end.kind) {
     case 'crash': {
+      const failure = crashFailure(`the kernel crashed: ${end.crash.signature}`, end.crash.signature);
+      if (failure.failureClass !== 'kernel-crash') {
+        progress.flush(0, Number.POSITIVE_INFINITY);
+        throw failure;
+      }
       concludeCrash(context, progress, end.crash.signature, {
         stream: 'serial',
         fromSeq: end.crash.fromSeq,
@@ -225,7 +234,7 @@ function concludeCrash(
  */
 function endWithPeers({ assignment }: AttemptContext, signature: string): void {
   if (assignment.peers.length === 0) return;
-  throw new JobFailure('kernel-crash', `the kernel crashed: ${signature}`, signature);
+  throw crashFailure(`the kernel crashed: ${signature}`, signature);
 }
 
 const hasNextSuite = (context: AttemptContext, suite: WorkSuite): boolean =>

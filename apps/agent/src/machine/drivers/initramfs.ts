@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import { MachineError } from '../errors.js';
+import { heartbeat } from '../heartbeat.js';
+import { showConfig } from '../shown-config.js';
 import type { Initramfs, InitramfsPacking } from '../protocols.js';
 
-/** An emulated machine takes minutes for what a server does in ten seconds. */
-const MAKE_MS = 900_000;
+/** A server takes ten seconds for it, an emulated machine minutes: what ends it is that it does not go on. */
+const MAKE_MS = 3_600_000;
+const MAKE_SILENCE_MS = 300_000;
 const LIST_MS = 180_000;
 /** A distribution's initramfs holds some ten thousand files. */
 const LIST_MAX_BYTES = 8 * 1024 * 1024;
@@ -18,14 +21,14 @@ interface Tool {
   program: string;
   /** The Debian package, for the remedy. */
   package: string;
-  /** Shell text that writes the initramfs of `release` to `path`; both are quoted. */
+  /** Shell text that writes the initramfs of `release` to `path`, and prints what it does; both are quoted. */
   make(release: string, path: string, packing: InitramfsPacking | null): string;
   /** Shell text that lists its files, with or without the columns of `ls -l`. */
   list(path: string): string;
 }
 
-/** The initramfs of candidates by one of the tools of distributions. */
-export function createInitramfs(tool: Tool): Initramfs {
+/** The initramfs of candidates by one of the tools of distributions. @param root stands before /boot; for tests */
+export function createInitramfs(tool: Tool, root = ''): Initramfs {
   const { name } = tool;
   return {
     tool: name,
@@ -40,19 +43,25 @@ export function createInitramfs(tool: Tool): Initramfs {
       );
     },
 
-    async make(session, { release, path, packing, signal }) {
+    async make(session, { release, path, packing, config, signal }) {
       const body = `umask 077
-out=$( { ${tool.make(quote(release), quote(path), packing)}; } 2>&1 </dev/null) || {
+shown=
+log=$(mktemp) || exit 1
+${heartbeat('"$log"', 1)}
+trap 'kill "$beat" 2>/dev/null; rm -f -- "$log" \${shown:+"$shown"}' EXIT
+${config === null ? '' : showConfig(release, config, root)}{ ${tool.make(quote(release), quote(path), packing)}; } >"$log" 2>&1 </dev/null || {
   code=$?
   rm -f -- ${quote(path)}
-  echo "$out" | tail -n 8 >&2
+  tail -n 8 "$log" >&2
   exit $code
 }
 [ -s ${quote(path)} ] || { echo "it wrote no file" >&2; exit 1; }
+kill "$beat"; wait "$beat" 2>/dev/null
 stat -c %s ${quote(path)}`;
-      const options = { timeoutMs: MAKE_MS, ...(signal === undefined ? {} : { signal }) };
+      const limits = { timeoutMs: MAKE_MS, silenceMs: MAKE_SILENCE_MS };
+      const options = { ...limits, ...(signal === undefined ? {} : { signal }) };
       const result = await session.exec(script('initramfs-make', { release, path }, body), options);
-      if (result.code === 0) return { sizeBytes: Number(result.stdout.trim()) };
+      if (result.code === 0) return { sizeBytes: Number(result.stdout.trim().split('\n').at(-1)) };
       const why = result.stderr.trim().slice(-600) || `exit ${result.code ?? 'by a signal'}`;
       const remedy = /No space left/i.test(why) ? 'free space in /boot and /var/tmp of the machine' : null;
       throw new MachineError('initramfs', `${tool.program} made no initramfs for ${release}: ${why}`, remedy);
@@ -78,7 +87,7 @@ export const INITRAMFS_TOOLS: Tool = {
   program: 'mkinitramfs',
   package: 'initramfs-tools',
   // What update-initramfs runs; that one would keep a record of a kernel that goes again.
-  make: (release, path, packing) => `mkinitramfs ${packing === null ? '' : `-c ${packing} `}-o ${path} ${release}`,
+  make: (release, path, packing) => `mkinitramfs -v ${packing === null ? '' : `-c ${packing} `}-o ${path} ${release}`,
   list: (path) => `lsinitramfs ${path}`,
 };
 
@@ -87,7 +96,7 @@ export const DRACUT: Tool = {
   program: 'dracut',
   package: 'dracut',
   make: (release, path, packing) =>
-    `dracut --force --quiet ${packing === null ? '' : `--${packing} `}--omit-drivers '${LEFT_OUT}' ${path} ${release}`,
+    `dracut --force ${packing === null ? '' : `--${packing} `}--omit-drivers '${LEFT_OUT}' ${path} ${release}`,
   list: (path) => `lsinitrd ${path}`,
 };
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { FarmCatalogue } from '../schema/catalogue.js';
 import { Name } from '../schema/ids.js';
 import { InventoryHistory } from '../schema/inventory-history.js';
 import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts.js';
@@ -18,8 +17,6 @@ import type { Route } from './route.js';
 /** Routes of machines and agents. */
 export const FLEET_ROUTES = {
   getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'read', response: Fleet },
-  /** Suites and kernel configurations that a run may name, as the builders tell them. */
-  getCatalogue: { method: 'GET', path: '/api/v1/catalogue', access: 'read', response: FarmCatalogue },
   getMachine: {
     method: 'GET',
     path: '/api/v1/machines/:machine',

@@ -17,3 +17,31 @@ export interface Route {
   /** Absent: the answer is not JSON. */
   response?: z.ZodType;
 }
+
+/** A call, ready to be sent. */
+export interface RouteRequest {
+  method: Route['method'];
+  /** With its query. */
+  path: string;
+  /** JSON; null = none. */
+  body: string | null;
+}
+
+/** The request of a call. @param call `params`, `query` and `body`, as the route takes them */
+export function requestTo(route: Route, call: object): RouteRequest {
+  const {
+    params = {},
+    query = {},
+    body,
+  } = call as { params?: Record<string, string>; query?: Record<string, unknown>; body?: unknown };
+  const path = route.path.replace(/:([a-zA-Z0-9]+)/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = given
+    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
+    .join('&');
+  return {
+    method: route.method,
+    path: search === '' ? path : `${path}?${search}`,
+    body: body === undefined ? null : JSON.stringify(body),
+  };
+}

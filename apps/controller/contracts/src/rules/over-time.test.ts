@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Combination } from '../schema/combination.js';
-import { CHANGE_CLASSES, RunSide } from '../schema/compare.js';
+import { CHANGE_CLASSES } from '../schema/compare.js';
+import { RunSide } from '../schema/run-side.js';
 import { HistoryCursor, type HistoryEntry } from '../schema/history.js';
 import { type Verdict, VERDICTS } from '../schema/verdict.js';
 import { classOfChange, isChange } from './change.js';

@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptDetail } from '../schema/attempts.js';
-import type { RunDetail } from '../schema/runs.js';
+import type { RunDetail } from '../schema/run-detail.js';
 import type { Verdict } from '../schema/verdict.js';
 import { BOOTED_ONCE, renderTwoSided, renderTwoSidedSizes, twoSidedCsv } from './report/two-sided.js';
-import { attemptsOfMatrix, twoSidedMatrix, twoSidedSizes } from './two-sided.js';
+import { attemptsOfMatrix, sidesOfJob, sidesText, twoSidedMatrix, twoSidedSizes } from './two-sided.js';
 
 type Job = RunDetail['jobViews'][number];
 const participants = (server: string, client: string) =>
   [
     ['server', server],
     ['client', client],
-  ].map(([role, name]) => ({ role, build: { id: '', name } })) as unknown as AttemptDetail['participants'];
+  ].map(([role, name]) => ({
+    role,
+    build: { id: '', name },
+    machine: `m-${role}`,
+  })) as unknown as AttemptDetail['participants'];
 const job = (id: string, server: string, client: string, verdict: Verdict | null): Job =>
   ({ verdict, attempts: [{ id, participants: participants(server, client) }] }) as unknown as Job;
 const measured = (server: string, client: string, ...figures: [number, number][]) => ({
@@ -28,6 +32,14 @@ const measured = (server: string, client: string, ...figures: [number, number][]
   })),
 });
 
+/** A job that has not begun. */
+const wanted = (server: string, client: string, verdict: Verdict | null): Job =>
+  ({
+    build: server,
+    verdict,
+    attempts: [],
+    combination: { identity: { role: 'server', peers: [{ role: 'client', build: client }] } },
+  }) as unknown as Job;
 const figure = (median: number) => ({ median, lowest: median, highest: median, boots: 1, n: 1 });
 
 const RUN = {
@@ -36,6 +48,8 @@ const RUN = {
     job('2', 'base', 'new', 'pass'),
     job('3', 'new', 'new', 'pass'),
     job('4', 'new', 'new', 'crash'),
+    wanted('new', 'base', 'not-reached'),
+    wanted('new', 'base', null),
     { verdict: null, attempts: [] } as unknown as Job,
     { verdict: 'pass', attempts: [{ id: '5', participants: participants('x', 'y').slice(0, 1) }] } as unknown as Job,
   ],
@@ -55,7 +69,12 @@ describe('a run with two machines in each job', () => {
       cells: [
         [{ jobs: [{ verdict: 'fail', attemptId: '1' }] }, { jobs: [{ verdict: 'pass', attemptId: '2' }] }],
         [
-          { jobs: [] },
+          {
+            jobs: [
+              { verdict: 'not-reached', attemptId: null },
+              { verdict: null, attemptId: null },
+            ],
+          },
           {
             jobs: [
               { verdict: 'crash', attemptId: '4' },
@@ -65,7 +84,19 @@ describe('a run with two machines in each job', () => {
         ],
       ],
     });
-    expect(twoSidedMatrix({ jobViews: RUN.jobViews.slice(4) })).toBeNull();
+    expect(twoSidedMatrix({ jobViews: RUN.jobViews.slice(6) })).toBeNull();
+  });
+
+  it('has sides that are named as they are, or as they are wanted', () => {
+    const texts = RUN.jobViews.map(sidesOfJob).map((sides) => (sides === null ? null : sidesText(sides)));
+    expect(texts.slice(0, 5)).toEqual([
+      'server base on m-server, client base on m-client',
+      'server base on m-server, client new on m-client',
+      'server new on m-server, client new on m-client',
+      'server new on m-server, client new on m-client',
+      'server new, client base',
+    ]);
+    expect(texts.slice(6)).toEqual([null, null]);
   });
 
   it('has its figures by message size, a column for each pair of kernels', () => {
@@ -89,7 +120,9 @@ describe('a run with two machines in each job', () => {
     const matrix = matrixOf();
     expect(attemptsOfMatrix(matrix)).toEqual(['1', '2', '4', '3']);
     const text = renderTwoSided(matrix, sizes);
-    expect(text).toContain('| server | base | new |\n|---|---|---|\n| base | fail | pass |\n| new | – | crash, pass |');
+    expect(text).toContain(
+      '| server | base | new |\n|---|---|---|\n| base | fail | pass |\n| new | not reached, not begun | crash, pass |',
+    );
     expect(text).toContain(
       '### perftest-pair/ib_write_bw.odp.average\n\nMiB/s, higher is better, measured by client\n',
     );

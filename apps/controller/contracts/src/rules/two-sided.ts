@@ -1,6 +1,6 @@
 import type { AttemptDetail } from '../schema/attempts.js';
 import type { BootSpread } from '../schema/compare.js';
-import type { RunDetail } from '../schema/runs.js';
+import type { JobView, RunDetail } from '../schema/run-detail.js';
 import type { Verdict } from '../schema/verdict.js';
 import { messageSizeOf } from './message-size.js';
 import { bySeverity } from './verdict.js';
@@ -8,7 +8,7 @@ import { bySeverity } from './verdict.js';
 /** One kernel of each role, and what came of it. */
 export interface TwoSidedCell {
   /** Jobs, the worst first: several where a run repeats, or tests several machines. */
-  jobs: { verdict: Verdict | null; attemptId: string }[];
+  jobs: { verdict: Verdict | null /** Null while it has not begun. */; attemptId: string | null }[];
 }
 
 /** Kernel by kernel: a row for each kernel of one role, a column for each of the other one. */
@@ -19,36 +19,50 @@ export interface TwoSidedMatrix {
   cells: TwoSidedCell[][];
 }
 
-type Sides = Pick<RunDetail['jobViews'][number]['attempts'][number], 'participants'>;
-
-/** The kernels of both sides of an attempt with two machines; null for any other one. */
-function sidesOf({ participants }: Sides): { role: string; build: string }[] | null {
-  const sides = participants.map(({ role, build }) => ({ role, build: build?.name ?? '?' }));
-  return sides.length === 2 ? sides : null;
+/** A role of a job with the kernel that it boots, and the machine once it has one. */
+export interface JobSide {
+  role: string;
+  build: string;
+  machine: string | null;
 }
 
-/**
- * The matrix of a run whose jobs have two machines each; null where none has begun. Jobs that have not begun are not in it,
- * as it is their attempts that say which kernel is where.
- */
+/** The sides of a job that several machines carry out; null for any other one. Those that its newest attempt had, or it wants. */
+export function sidesOfJob({ build, combination, attempts }: JobView): JobSide[] | null {
+  const attempt = attempts.at(-1);
+  if (attempt !== undefined) return sidesOf(attempt);
+  const { role, peers = [] } = combination?.identity ?? {};
+  if (role === undefined || peers.length === 0) return null;
+  return [{ role, build }, ...peers].map((side) => ({ role: side.role, build: side.build, machine: null }));
+}
+
+function sidesOf({ participants }: Pick<JobView['attempts'][number], 'participants'>): JobSide[] | null {
+  const sides = participants.map(({ role, build, machine }) => ({ role, build: build?.name ?? '?', machine }));
+  return sides.length > 1 ? sides : null;
+}
+
+/** The sides in a line: `server base on m1, client new on m2`. */
+export const sidesText = (sides: readonly JobSide[]): string =>
+  sides.map(({ role, build, machine }) => `${role} ${build}${machine === null ? '' : ` on ${machine}`}`).join(', ');
+
+/** The matrix of a run whose jobs have two machines each; null where there is no such job. */
 export function twoSidedMatrix({ jobViews }: Pick<RunDetail, 'jobViews'>): TwoSidedMatrix | null {
-  const begun = jobViews.flatMap(({ verdict, attempts }) => {
-    const attempt = attempts.at(-1);
-    const sides = attempt === undefined ? null : sidesOf(attempt);
-    return attempt === undefined || sides === null ? [] : [{ verdict, attemptId: attempt.id, sides }];
+  const jobs = jobViews.flatMap((job) => {
+    const sides = sidesOfJob(job);
+    const attemptId = job.attempts.at(-1)?.id ?? null;
+    return sides?.length === 2 ? [{ verdict: job.verdict, attemptId, sides }] : [];
   });
-  const [first] = begun;
+  const [first] = jobs;
   if (first === undefined) return null;
   const [rowRole = '', columnRole = ''] = first.sides.map(({ role }) => role);
-  const buildOf = ({ sides }: (typeof begun)[number], role: string): string =>
+  const buildOf = ({ sides }: (typeof jobs)[number], role: string): string =>
     sides.find((side) => side.role === role)?.build ?? '?';
-  const [rows, columns] = [rowRole, columnRole].map((role) => [...new Set(begun.map((job) => buildOf(job, role)))]);
+  const [rows, columns] = [rowRole, columnRole].map((role) => [...new Set(jobs.map((job) => buildOf(job, role)))]);
   return {
     rows: { role: rowRole, builds: rows ?? [] },
     columns: { role: columnRole, builds: columns ?? [] },
     cells: (rows ?? []).map((row) =>
       (columns ?? []).map((column) => ({
-        jobs: begun
+        jobs: jobs
           .filter((job) => buildOf(job, rowRole) === row && buildOf(job, columnRole) === column)
           .map(({ verdict, attemptId }) => ({ verdict, attemptId }))
           .toSorted((a, b) => (a.verdict === null || b.verdict === null ? 0 : bySeverity(a.verdict, b.verdict))),
@@ -59,7 +73,7 @@ export function twoSidedMatrix({ jobViews }: Pick<RunDetail, 'jobViews'>): TwoSi
 
 /** Attempts of a matrix, by row, then by column: those whose figures belong to it. */
 export const attemptsOfMatrix = ({ cells }: TwoSidedMatrix): string[] =>
-  cells.flat().flatMap(({ jobs }) => jobs.map(({ attemptId }) => attemptId));
+  cells.flat().flatMap(({ jobs }) => jobs.flatMap(({ attemptId }) => attemptId ?? []));
 
 /** What a pair of kernels measured: over the medians of its attempts, each a boot of both machines. `n` counts samples. */
 export type TwoSidedFigure = Pick<BootSpread, 'median' | 'lowest' | 'highest' | 'boots' | 'n'>;
@@ -100,9 +114,10 @@ export function twoSidedSizes(
   const found = new Map<string, Omit<TwoSidedSeries, 'points'> & { sizes: Map<number, Map<number, Boot[]>> }>();
   for (const attempt of attempts) {
     const sides = sidesOf(attempt);
-    if (sides === null) continue;
+    if (sides?.length !== 2) continue;
     const name = sides.map(({ role, build }) => `${role}: ${build}`).join(', ');
-    if (!kernels.some((each) => each.name === name)) kernels.push({ name, sides });
+    if (!kernels.some((each) => each.name === name))
+      kernels.push({ name, sides: sides.map(({ role, build }) => ({ role, build })) });
     const column = kernels.findIndex((each) => each.name === name);
     for (const { suite, role, unit, better, median, samples, ...metric } of attempt.measurements) {
       const size = messageSizeOf(metric);

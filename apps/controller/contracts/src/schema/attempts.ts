@@ -8,6 +8,7 @@ import {
   ParticipantDetail,
   ParticipantSummary,
   Role,
+  ROLES_MAX,
   SOLE_ROLE,
   StageView,
   StreamView,
@@ -16,6 +17,7 @@ import { MeasurementView, ResultView } from './results.js';
 import { AttemptState } from './states.js';
 import { LeftFile } from './suite.js';
 import { Time } from './time.js';
+import { Suspect } from './suspects.js';
 
 export const AttemptSummary = z.object({
   id: z.uuid(),
@@ -63,5 +65,7 @@ export const AttemptDetail = AttemptSummary.extend({
   /** What suites left; `role`: of the participant that uploaded it. */
   files: z.array(LeftFile.extend({ role: Role.default(SOLE_ROLE) })).default([]),
   streams: z.array(StreamView),
+  /** The machines of it that turned out sick after it ran. */
+  suspects: z.array(Suspect).max(ROLES_MAX).default([]),
 });
 export type AttemptDetail = z.infer<typeof AttemptDetail>;

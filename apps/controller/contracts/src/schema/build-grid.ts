@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { GridRow } from './grid.js';
 import { Name, Sha256, SuiteName } from './ids.js';
+import { BuiltGit } from './kernel-source.js';
 import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
 import { EvidenceLines } from './results.js';
 import { Verdict } from './verdict.js';
@@ -32,6 +33,8 @@ export const KernelColumn = z.object({
   /** Of the kernel that it was built from. */
   baseVersion: z.string(),
   buildId: z.string(),
+  /** Of the build that is named; null where it is not of a git repository. */
+  git: BuiltGit.nullable().default(null),
   /** How many patches stand on the base. */
   patches: z.number().int().nonnegative(),
   features: z.array(z.string()),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
-import { Commit } from './kernel-source.js';
+import { BuiltGit } from './kernel-source.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
 import { Combination } from './combination.js';
@@ -49,8 +49,7 @@ export type BuildSummary = z.infer<typeof BuildSummary>;
 /** What the patches of a build stand on. */
 export const BuildBase = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('farm') }),
-  /** `commit` is null until a builder has looked it up. */
-  z.object({ kind: z.literal('git'), url: z.string(), ref: z.string(), commit: Commit.nullable() }),
+  BuiltGit.extend({ kind: z.literal('git') }),
   z.object({ kind: z.literal('tarball'), sha256: Sha256 }),
 ]);
 export type BuildBase = z.infer<typeof BuildBase>;

@@ -3,20 +3,9 @@ import { Combination } from './combination.js';
 import { TestedKernel } from './history.js';
 import { Name, SuiteName } from './ids.js';
 import { EvidenceLines } from './results.js';
+import { RunSide } from './run-side.js';
 import { RunState } from './states.js';
 import { Verdict } from './verdict.js';
-
-const SIDE = /^([^~]+)(?:~([^~]+))?$/;
-
-/** One side of a comparison as it stands in addresses: `RUN` or `RUN~BUILD`. */
-export const RunSide = z.string().transform((text, context) => {
-  const [, run, build] = SIDE.exec(text) ?? [];
-  const parsed = z.object({ run: z.uuid(), build: Name.optional() }).safeParse({ run, build });
-  if (parsed.success) return { run: parsed.data.run, build: parsed.data.build ?? null };
-  context.addIssue({ code: 'custom', message: 'expected `RUN` or `RUN~BUILD`' });
-  return z.NEVER;
-});
-export type RunSide = z.output<typeof RunSide>;
 
 /** What became of a test from side `a` to side `b`, in the order in which a reader wants them. */
 export const CHANGE_CLASSES = ['regressed', 'fixed', 'new', 'gone', 'changed', 'same'] as const;

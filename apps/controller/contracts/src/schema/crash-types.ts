@@ -48,7 +48,7 @@ export const CRASH_TYPES = [
   'dma-fault',
   /** A driver breaks the rules of the DMA API. */
   'dma-api',
-  /** PCIe error messages (AER) and links that were stopped (DPC). */
+  /** Only in records of earlier releases: PCIe errors are hardware alarms now. */
   'pcie-error',
   /** References to a network device that are not given back. */
   'netdev',

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { CallPlace } from './call-places.js';
 import { CRASH_TYPES } from './crash-types.js';
 import { Combination } from './combination.js';
 import { FailureSighting } from './failure-memory.js';
 import { Name, SuiteName } from './ids.js';
+import { BuiltGit } from './kernel-source.js';
 import { LogStream } from './logs.js';
 import { Role } from './participants.js';
 
@@ -33,6 +35,8 @@ export const AttemptCrash = CrashIdentity.extend({
   times: z.number().int().positive(),
   /** Functions of its first report that is whole, top first, without addresses. */
   frames: z.array(z.string()),
+  /** Where its addresses are in the source, in the order of the report; empty where that is not known. */
+  sources: z.array(CallPlace),
   /** Letters of the kernel's taint; empty = not tainted, null = the report does not say. */
   taint: z.string().nullable(),
   /** The test that ran; null where none did, or where it is not known. */
@@ -41,8 +45,14 @@ export const AttemptCrash = CrashIdentity.extend({
 });
 export type AttemptCrash = z.infer<typeof AttemptCrash>;
 
-/** The same with how many earlier attempts had it. */
-export const SeenCrash = AttemptCrash.extend({ earlier: z.number().int().nonnegative() });
+/** The same with how many earlier attempts had it, and the tree that its kernel was built from. */
+export const SeenCrash = AttemptCrash.extend({
+  earlier: z.number().int().nonnegative(),
+  /** Null where it is not of a git repository. */
+  git: BuiltGit.nullable(),
+  /** Patches on top of it. */
+  patches: z.number().int().nonnegative(),
+});
 export type SeenCrash = z.infer<typeof SeenCrash>;
 
 export const AttemptCrashes = z.object({
@@ -117,6 +127,8 @@ export type CrashPlace = z.infer<typeof CrashPlace>;
 
 export const CrashDetail = CrashSummary.extend({
   frames: z.array(z.string()),
+  /** Where its addresses are in the source of the kernel that reported it last; empty where that is not known. */
+  sources: z.array(CallPlace),
   taint: z.string().nullable(),
   /** Most frequent first. */
   places: z.array(CrashPlace).max(CRASH_PLACES_MAX),

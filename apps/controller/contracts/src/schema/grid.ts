@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { Name, SuiteName } from './ids.js';
+import { BuiltGit } from './kernel-source.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
 import { DevicePair } from './paths.js';
@@ -25,6 +26,8 @@ export const GridColumn = z.object({
     config: Name.nullable(),
     /** Other names under which runs tested the same kernel, by build-id, on this combination; each once, sorted. */
     aliases: z.array(Name).default([]),
+    /** Null where it is not of a git repository. */
+    git: BuiltGit.nullable().default(null),
   }),
   machine: Name.nullable(),
   /** The devices that were tested there. */

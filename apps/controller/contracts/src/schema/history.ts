@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Name, Sha256, SuiteName } from './ids.js';
+import { BuiltGit } from './kernel-source.js';
 import { EvidenceLines } from './results.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
@@ -12,6 +13,8 @@ export const TestedKernel = z.object({
   name: Name,
   release: z.string().nullable(),
   buildId: z.string().nullable(),
+  /** Null where it is not of a git repository. */
+  git: BuiltGit.nullable().default(null),
 });
 export type TestedKernel = z.infer<typeof TestedKernel>;
 

@@ -73,6 +73,10 @@ export const GitSource = z.strictObject({
 });
 export type GitSource = z.infer<typeof GitSource>;
 
+/** A git source as it was built; `commit` is null until a builder has looked it up. */
+export const BuiltGit = z.object({ url: z.string(), ref: z.string(), commit: Commit.nullable() });
+export type BuiltGit = z.infer<typeof BuiltGit>;
+
 /** What an agent is told to build from; absent = the farm's base. */
 export const WorkSource = z.union([z.object({ git: GitSource }), z.object({ tarball: Sha256 })]);
 export type WorkSource = z.infer<typeof WorkSource>;

@@ -17,6 +17,8 @@ export const MachineAttempt = z.object({
   build: Name,
   /** Of its job, once that ended. */
   verdict: Verdict.nullable(),
+  /** Whether the machine turned out sick after it ran. */
+  isSuspect: z.boolean().default(false),
   failure: FailureClass.nullable(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),

@@ -19,6 +19,8 @@ export const MachineView = z.object({
   observed: MachineObserved,
   /** Why it is not usable, with a remedy; null when it is. */
   problem: z.string().nullable(),
+  /** Why it takes nothing but its health check, until that passes; null = it serves. */
+  unproven: z.string().nullable().default(null),
   /** Its agent still has it in its configuration; if not, new runs leave it out. */
   configured: z.boolean(),
   /** Whether its agent runs suites that no bundle has. */

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
-import { Role } from './participants.js';
+import { Role, ROLES_MAX } from './participants.js';
 import { Proof } from './proof.js';
 import { ResultStatus, Verdict } from './verdict.js';
+import { Suspect } from './suspects.js';
 
 /**
  * Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. `role` says
@@ -30,6 +31,10 @@ export const ResultView = z.object({
   log: EvidenceLines,
 });
 export type ResultView = z.infer<typeof ResultView>;
+
+/** A result with what became known of its machine afterwards. */
+export const ResultEvidence = ResultView.extend({ suspects: z.array(Suspect).max(ROLES_MAX).default([]) });
+export type ResultEvidence = z.infer<typeof ResultEvidence>;
 
 export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -18,7 +18,7 @@ export const RetentionPolicy = z
   .strictObject({
     /** Runs that people submitted. */
     user: KeepTime.prefault({ logDays: 180, resultDays: 1825 }),
-    /** Runs that webhooks started. */
+    /** Runs that webhooks started, and the farm itself: its health checks. */
     webhook: KeepTime.prefault({ logDays: 60, resultDays: 730 }),
     /** Uploads and bundles after the last run that used them. */
     artifactDays: Days.default(60),

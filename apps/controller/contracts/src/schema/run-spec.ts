@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Labels, Name, Sha256, SuiteName } from './ids.js';
 import { Role, ROLES_MAX, SOLE_ROLE } from './participants.js';
 import { PathKind } from './paths.js';
+import { MutantBudget } from './mutants.js';
 import { fewOf } from './problem.js';
 import { KSELFTESTS_MAX } from './bundle.js';
 import { ConfigFragment, GitSource } from './kernel-source.js';
@@ -94,12 +95,17 @@ export const BuildSpec = z
       .max(KSELFTESTS_MAX)
       .optional()
       .describe('targets of the kernel’s own selftests that are built with it, besides those that suites name'),
+    mutants: MutantBudget.optional().describe(
+      'makes mutants of the lines that the series adds, and says which of them the suites notice; auto, or a budget',
+    ),
     bundle: Sha256.optional().describe('content key of a kernel that is built already, instead of a series'),
   })
   .superRefine((build, context) => {
     const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
     const sources = SOURCE_FIELDS.filter((field) => build[field] !== undefined);
     if (sources.length > 1) wrong(['tarball'], 'a kernel has one source: leave out git or tarball');
+    if (build.mutants !== undefined && build.bundle === undefined && (build.series ?? []).length === 0)
+      wrong(['mutants'], 'there is no series to make mutants of');
     if (build.bundle === undefined) {
       if (build.series === undefined && sources.length === 0)
         wrong(
@@ -245,7 +251,7 @@ const FIELDS = {
 };
 
 type Checked = Pick<RunSpec, 'suites' | 'suiteMachines' | 'roles' | 'relation'> & {
-  builds: readonly Pick<BuildSpec, 'name' | 'suites'>[];
+  builds: readonly Pick<BuildSpec, 'name' | 'suites' | 'mutants'>[];
 };
 
 /** Names that stand twice, or that nothing has. */
@@ -266,6 +272,10 @@ function checkRoles(
   wrong: (path: (string | number)[], message: string) => void,
 ): void {
   if (relation !== undefined && roles.length === 0) wrong(['relation'], 'a relation needs roles; add them');
+  builds.forEach(({ mutants }, index) => {
+    if (mutants !== undefined && roles.length > 0)
+      wrong(['builds', index, 'mutants'], 'a job of several machines tries no mutants; put it into a run of its own');
+  });
   const seen = new Set<string>();
   roles.forEach(({ name, builds: named = [] }, index) => {
     if (seen.has(name)) wrong(['roles', index, 'name'], `the role "${name}" is there twice`);

@@ -1,12 +1,7 @@
 import { z } from 'zod';
-import { AttemptSummary } from './attempts.js';
-import { BootNumber } from './boot-number.js';
-import { Combination } from './combination.js';
-import { BuildEstimate } from './expected-start.js';
 import { Name } from './ids.js';
-import { DevicePair } from './paths.js';
-import { RunSpec } from './run-spec.js';
-import { JobState, RunState } from './states.js';
+import { RunPurpose } from './purpose.js';
+import { RunState } from './states.js';
 import { Time } from './time.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict, VERDICTS } from './verdict.js';
@@ -27,6 +22,7 @@ export type RunProgress = z.infer<typeof RunProgress>;
 export const RunSummary = z.object({
   id: z.uuid(),
   name: z.string(),
+  purpose: RunPurpose.default('test'),
   state: RunState,
   /** Null until it has ended: what came so far is in `counts`. */
   verdict: Verdict.nullable(),
@@ -34,7 +30,7 @@ export const RunSummary = z.object({
   jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
   /** Null when it has ended. */
   progress: RunProgress.nullable(),
-  trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
+  trigger: z.object({ kind: z.enum(['user', 'webhook', 'farm']), detail: z.string() }),
   builds: z.array(Name),
   createdAt: Time,
   startedAt: Time.nullable(),
@@ -56,6 +52,8 @@ export const STATE_CHOICES = ['open', ...RunState.options] as const;
 export const RunFilter = z.object({
   /** Part of the run's name; letters of both cases are the same. */
   q: z.string().min(1).max(120).optional(),
+  /** Absent = runs that test kernels; `health` = the farm's own checks of machines. */
+  purpose: RunPurpose.optional(),
   /** Of runs that have ended. */
   verdict: z.enum(VERDICT_CHOICES).optional(),
   state: z.enum(STATE_CHOICES).optional(),
@@ -78,38 +76,3 @@ function isStorableDay(day: string): boolean {
 /** One line of the list of runs. `cursor` is the `before` of a page that begins after it. */
 export const ListedRun = RunSummary.extend({ cursor: z.string() });
 export type ListedRun = z.infer<typeof ListedRun>;
-
-export const JobView = z.object({
-  id: z.uuid(),
-  kind: z.enum(['build', 'test']),
-  build: Name,
-  buildId: z.uuid(),
-  state: JobState,
-  verdict: Verdict.nullable(),
-  /** That runs it or ran it; null for builds, and while any machine of the combination may take it. */
-  machine: Name.nullable(),
-  combination: Combination.nullable(),
-  /** The devices that it tests; null for builds. */
-  pair: DevicePair.nullable(),
-  /** Null without `repeat`. */
-  boot: BootNumber.nullable().default(null),
-  /** Why it does not run yet, in words with numbers; null once it runs. */
-  waiting: z.string().nullable(),
-  /** When it is expected to end, milliseconds from now; null if ended or unknown. */
-  endsInMs: z.number().nonnegative().nullable(),
-  /** Of a build that has not ended: whether its kernel is stored, and what builds like it took. */
-  estimate: BuildEstimate.nullable(),
-  attempts: z.array(AttemptSummary),
-});
-export type JobView = z.infer<typeof JobView>;
-
-export const RunDetail = RunSummary.extend({
-  spec: RunSpec,
-  yaml: z.string().nullable(),
-  jobViews: z.array(JobView),
-  /** When its last job is expected to end, milliseconds from now; null if ended or unknown. */
-  endsInMs: z.number().nonnegative().nullable(),
-  /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
-  pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
-});
-export type RunDetail = z.infer<typeof RunDetail>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
+import { CALL_PLACES_MAX, CallPlace } from '../schema/call-places.js';
 import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
@@ -10,6 +11,7 @@ import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { MUTANTS_MAX } from '../schema/mutants.js';
 import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
 import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
@@ -73,6 +75,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('plan'), suite: SuiteName, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
   z.object({ type: z.literal('file'), file: LeftFile }),
+  /** Where in the source addresses are that the kernel under test reported; each call once. */
+  z.object({ type: z.literal('call-places'), places: z.array(CallPlace).max(CALL_PLACES_MAX) }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
   z.object({
     type: z.literal('build-progress'),
@@ -145,6 +149,8 @@ export const Work = z.discriminatedUnion('kind', [
       .optional(),
     /** Targets of tools/testing/selftests that are built with it. Older builders build none. */
     kselftests: z.array(z.string().max(200)).max(KSELFTESTS_MAX).optional(),
+    /** The kernel carries at most so many mutants of its series. Older builders make none. */
+    mutants: z.object({ count: z.number().int().positive().max(MUTANTS_MAX) }).optional(),
   }),
   z.object({
     kind: z.literal('test'),
@@ -159,6 +165,8 @@ export const Work = z.discriminatedUnion('kind', [
     /** Random per participant; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,
+    /** The kernel carries mutants of its series: how long they are tried. */
+    mutants: z.object({ minutes: z.number().positive() }).optional(),
   }),
 ]);
 export type Work = z.infer<typeof Work>;

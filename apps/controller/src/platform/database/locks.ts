@@ -48,6 +48,8 @@ export const LOCK_ORDER: readonly string[] = [
   'forge_report',
   'known_failure',
   'baseline',
+  'health_check',
+  'suspect_attempt',
 ];
 
 /**
@@ -61,6 +63,8 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_verdicts: 'attempt',
   crash: 'attempt',
   crash_search: 'attempt',
+  call_source: 'attempt',
+  hardware_alarm: 'attempt',
   baseline_failure: 'baseline',
   lease: 'attempt',
   log_line: 'attempt',

@@ -73,7 +73,18 @@ describe('keys', () => {
   });
 
   it('of a build, wherever its first line stands', () => {
-    const rest = ['series', 'git', 'tarball', 'config', 'fragment', 'suites', 'machines', 'kselftests', 'bundle'];
+    const rest = [
+      'series',
+      'git',
+      'tarball',
+      'config',
+      'fragment',
+      'suites',
+      'machines',
+      'kselftests',
+      'mutants',
+      'bundle',
+    ];
     expect(at('builds:\n  - name: a\n    ▮').labels).toEqual(rest);
     expect(at('builds:\n- name: a\n  ▮').labels).toEqual(rest);
     expect(at('builds:\n  - ▮\n    name: a\n').labels).toEqual(rest);

@@ -1,3 +1,4 @@
+import { REPORT_CALLS_MAX, reportCallOf, type ReportCall } from './calls.js';
 import { frameOf, stackStartOf } from './frames.js';
 import { findGuilty, FRAMES_MAX } from './guilty.js';
 import type { CrashKind } from './kind.js';
@@ -12,6 +13,8 @@ export interface Description {
   /** Cut off, mixed with another report, or without the stack that belongs to it: the title may be wrong. */
   corrupted: boolean;
   frames: string[];
+  /** Addresses of code that it names, each once, in its order; at most REPORT_CALLS_MAX. */
+  calls: ReportCall[];
   /** Letters of the kernel's taint, such as `GW`; empty = not tainted, null = the report does not say. */
   taint: string | null;
 }
@@ -32,6 +35,7 @@ export function describeReport(header: Header, lines: readonly string[]): Descri
     type: kind?.type ?? 'bug',
     corrupted: true,
     frames: framesIn(own),
+    calls: callsIn(own),
     taint: taintOf(own),
   };
 }
@@ -62,6 +66,7 @@ function describeAs(kind: CrashKind, lines: readonly string[]): Description | nu
     type: kind.type,
     corrupted,
     frames: found?.frames.length ? found.frames : framesIn(lines),
+    calls: callsIn(lines),
     taint: taintOf(lines),
   };
 }
@@ -75,6 +80,15 @@ function taintOf(lines: readonly string[]): string | null {
     if (match !== null) return (match[1] ?? '').replaceAll(' ', '');
   }
   return null;
+}
+
+function callsIn(lines: readonly string[]): ReportCall[] {
+  const calls = new Map<string, ReportCall>();
+  for (const line of lines) {
+    const found = reportCallOf(line);
+    if (found !== null && !calls.has(found.call) && calls.size < REPORT_CALLS_MAX) calls.set(found.call, found);
+  }
+  return [...calls.values()];
 }
 
 function framesIn(lines: readonly string[]): string[] {

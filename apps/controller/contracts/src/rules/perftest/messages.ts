@@ -196,8 +196,12 @@ export interface PerftestProblem {
   remedy: string;
 }
 
+/** An option in the help, which perftest prints behind a wrong one: `  -d, --ib-dev=<dev>  Use IB device <dev>`. */
+const HELP_LINE = /^\s+--?[a-z]/i;
+
 /** What a line of output complains of; null when it complains of nothing. */
 export function parseMessage(line: string): Pick<PerftestProblem, 'id' | 'severity' | 'remedy'> | null {
+  if (HELP_LINE.test(line)) return null;
   const kind = KINDS.find(({ texts }) => texts.some((text) => line.includes(text)));
   return kind === undefined ? null : { id: kind.id, severity: kind.severity, remedy: kind.remedy };
 }

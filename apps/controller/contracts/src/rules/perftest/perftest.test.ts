@@ -177,6 +177,11 @@ describe('the JSON form', () => {
 describe('what went wrong', () => {
   it.each([
     ['failed-no-peer.txt', ['no-peer']],
+    ['failed-real-6.06-no-device.txt', ['device']],
+    ['failed-real-6.06-option.txt', ['options']],
+    ['failed-real-6.06-completion.txt', ['completion']],
+    ['failed-real-6.06-completion-server.txt', ['completion']],
+    ['failed-real-6.06-peer-lost.txt', ['peer-lost']],
     ['failed-qp.txt', ['qp', 'no-peer']],
     ['failed-odp.txt', ['odp', 'options']],
     ['failed-odp-device.txt', ['odp', 'setup']],

@@ -1,5 +1,6 @@
 import type { BootSpread, ComparedMetric, ComparedSide, Comparison } from '../../schema/compare.js';
 import { isVirtual, RATIOS_ONLY } from '../combination.js';
+import { gitTitle } from '../git-source.js';
 import { saysText, whyText } from '../significance/words.js';
 import { figureText } from './figure.js';
 import { oneLine } from './table.js';
@@ -11,7 +12,8 @@ export const sidesText = ({ a, b }: Pick<Comparison, 'a' | 'b'>): string => `${s
 
 function sideLine(letter: string, { run, kernel }: ComparedSide): string {
   const release = kernel.release === null ? '' : `, ${kernel.release}`;
-  return `- ${letter}: \`${oneLine(kernel.name)}\`${release}, run ${oneLine(run.name)} (${run.id}), ${run.createdAt}`;
+  const source = kernel.git === null ? '' : `, ${oneLine(gitTitle(kernel.git))}`;
+  return `- ${letter}: \`${oneLine(kernel.name)}\`${release}${source}, run ${oneLine(run.name)} (${run.id}), ${run.createdAt}`;
 }
 
 /** Name of a combination by its place in the comparison, with the machine where machines are told apart. */

@@ -1,5 +1,6 @@
 import { figureText } from './figure.js';
 import { BOOTS_MIN, LEVEL } from '../significance/boots.js';
+import { gitTitle } from '../git-source.js';
 import { RATIOS_ONLY } from '../combination.js';
 import { bootsText } from '../significance/words.js';
 import type { MachineMetrics, MetricValue } from './metrics.js';
@@ -9,8 +10,11 @@ import type { Verdict } from '../../schema/verdict.js';
 import { standingText } from '../run-standing.js';
 import { unitText } from '../unit.js';
 
-/** Of a run without a finding. */
-export const NO_FINDING = 'None: every test that ran passed.';
+/** Of a run without a new finding. */
+export const noFinding = ({ known }: Pick<RunReport, 'known'>): string =>
+  known.length === 0
+    ? 'None: every test that ran passed.'
+    : 'None that is new: every test that ran passed, or its failure is known.';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;
@@ -21,13 +25,15 @@ export function renderReport(report: RunReport): string {
   const parts = [
     `## ${run.name}`,
     `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${standingText(run)}**.`,
-    list(report.builds.map(({ name, release, config }) => `\`${name}\`: ${release ?? 'not built'}, config ${config}`)),
+    list(report.builds.map(buildText)),
+    ...(report.suspects.length === 0 ? [] : ['### Suspect', list(report.suspects.map(suspectText))]),
     '### Results',
     'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',
     matrix(report),
     '### Findings',
-    report.findings.length === 0 ? NO_FINDING : list(report.findings.map(findingText)),
+    report.findings.length === 0 ? noFinding(report) : list(report.findings.map(findingText)),
   ];
+  if (report.known.length > 0) parts.push('### Known failures', list(report.known.map(findingText)));
   if (report.failures.length > 0) {
     parts.push(
       '### Jobs that ended early',
@@ -48,6 +54,11 @@ export function renderReport(report: RunReport): string {
     );
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function buildText({ name, release, config, git }: RunReport['builds'][number]): string {
+  const source = git === null ? '' : `, ${oneLine(gitTitle(git))}`;
+  return `\`${name}\`: ${release ?? 'not built'}, config ${config}${source}`;
 }
 
 /** What the figures are, and what they are not; a paragraph each. */
@@ -99,8 +110,14 @@ function testsText(suite: string, tests: readonly string[]): string {
   return `${tests.length} tests of ${suite} (${names(tests)})`;
 }
 
-function findingText({ suite, tests, verdict, reason, places }: Finding): string {
-  return `**${verdict}** ${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
+function findingText({ suite, tests, verdict, reason, places, known }: Finding): string {
+  const mark = known === null ? '' : ` (${oneLine(known)})`;
+  return `**${verdict}** ${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}${mark}`;
+}
+
+function suspectText({ machine, reason, attempts }: RunReport['suspects'][number]): string {
+  const what = attempts === 1 ? 'one attempt' : `${attempts} attempts`;
+  return `**${machine}** failed a health check (${oneLine(reason)}) after it ran ${what} of this run: do not trust them`;
 }
 
 function skipText({ suite, reason, tests, places }: SkipGroup): string {

@@ -2,11 +2,13 @@ import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
 import { isVirtual } from '../combination.js';
 import { foldBoots } from '../fold-boots.js';
+import { marksOf, markText } from '../known-failure.js';
 import { placeNames } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
 import type { Grid, GridColumn } from '../../schema/grid.js';
+import type { BuiltGit } from '../../schema/kernel-source.js';
 import type { MachineSummary } from '../../schema/machines.js';
-import type { RunDetail } from '../../schema/runs.js';
+import type { RunDetail } from '../../schema/run-detail.js';
 
 export interface MatrixRow extends Place {
   verdict: Verdict | null;
@@ -23,6 +25,8 @@ export interface Finding {
   verdict: Verdict;
   reason: string;
   places: string[];
+  /** Why it counts as known; null: it is new. */
+  known: string | null;
 }
 
 /** Tests of a suite that did not run, for one reason. */
@@ -35,11 +39,13 @@ export interface SkipGroup {
 
 export interface RunReport {
   run: Pick<RunDetail, 'id' | 'name' | 'state' | 'verdict' | 'counts' | 'jobs' | 'progress' | 'createdAt' | 'endedAt'>;
-  builds: { name: string; release: string | null; config: string }[];
+  builds: { name: string; release: string | null; config: string; git: BuiltGit | null }[];
   suites: string[];
   matrix: MatrixRow[];
-  /** Findings, worst first. */
+  /** New findings, worst first. */
   findings: Finding[];
+  /** Findings that people know, worst first. */
+  known: Finding[];
   skips: SkipGroup[];
   /** Canceled or not reached: it says nothing by itself. */
   unrun: Finding[];
@@ -51,6 +57,8 @@ export interface RunReport {
   attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
   failures: { build: string; machine: string | null; class: string; message: string }[];
+  /** Machines that turned out sick after they ran a part of it. */
+  suspects: { machine: string; reason: string; attempts: number }[];
   machines: MachineMetrics[];
   /** Some figures are of virtual machines: they are ratios only. */
   isVirtual: boolean;
@@ -77,7 +85,10 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
   };
   const places = placesOf(grid.columns);
   const builds = new Map(
-    grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
+    grid.columns.map(({ build: { name, release, config, git } }) => [
+      name,
+      { name, release, config: config ?? '?', git },
+    ]),
   );
   return {
     run: {
@@ -109,9 +120,19 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
       const failure = attempts.at(-1)?.failure;
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
     }),
+    suspects: suspectsOf(run),
     machines: machineMetrics(source, placesOf(source.columns)),
     isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
+}
+
+function suspectsOf({ suspects }: RunDetail): RunReport['suspects'] {
+  const byMachine = new Map<string, RunReport['suspects'][number]>();
+  for (const { machine, reason } of suspects) {
+    const known = byMachine.get(machine) ?? { machine, reason, attempts: 0 };
+    byMachine.set(machine, { ...known, attempts: known.attempts + 1 });
+  }
+  return [...byMachine.values()];
 }
 
 function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'boots'> {
@@ -141,7 +162,8 @@ function slowestOf(grid: Grid, places: readonly Place[]): Pick<RunReport, 'slowe
   return { slowest: all.slice(0, SLOWEST_MAX), timed: all.length };
 }
 
-function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'findings' | 'skips' | 'unrun'> {
+function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'findings' | 'known' | 'skips' | 'unrun'> {
+  const markAt = marksOf(grid);
   const findings = new Map<string, Finding>();
   const skips = new Map<string, SkipGroup>();
   for (const cell of grid.cells) {
@@ -159,8 +181,10 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
       if (!group.places.includes(where)) group.places.push(where);
       continue;
     }
-    const key = JSON.stringify([suite, test, cell.verdict, reason]);
-    const finding = findings.get(key) ?? { suite, tests: [test], verdict: cell.verdict, reason, places: [] };
+    const mark = markAt(cell.row, cell.column);
+    const known = mark === undefined ? null : markText(mark);
+    const key = JSON.stringify([suite, test, cell.verdict, reason, known]);
+    const finding = findings.get(key) ?? { suite, tests: [test], verdict: cell.verdict, reason, places: [], known };
     findings.set(key, finding);
     if (!finding.places.includes(where)) finding.places.push(where);
   }
@@ -172,7 +196,8 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
   }
   const found = [...merged.values()].toSorted((a, b) => bySeverity(a.verdict, b.verdict));
   return {
-    findings: found.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong),
+    findings: found.filter(({ verdict, known }) => VERDICT_TABLE[verdict].wrong && known === null),
+    known: found.filter(({ verdict, known }) => VERDICT_TABLE[verdict].wrong && known !== null),
     unrun: found.filter(({ verdict }) => !VERDICT_TABLE[verdict].wrong),
     skips: [...skips.values()],
   };

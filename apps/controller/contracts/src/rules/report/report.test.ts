@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineView } from '../../schema/machines.js';
-import type { RunDetail } from '../../schema/runs.js';
+import type { RunDetail } from '../../schema/run-detail.js';
 import { countsText, overviewCells, renderReport } from './markdown.js';
 import { counterpart, type MetricValue } from './metrics.js';
 import { reportOfRun } from './model.js';
@@ -26,6 +26,9 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
       buildId: null,
       features: dmaAlias ? ['dma_alias'] : [],
       config: 'debug',
+      aliases: [],
+      id: uuid,
+      git: build === 'patched' ? { url: 'https://example.org/linux.git', ref: 'master', commit: 'c'.repeat(40) } : null,
     },
     machine,
     pair: null,
@@ -68,6 +71,8 @@ const grid: Grid = {
   ],
   notes: [],
   proofs: [],
+  marks: [],
+  known: [],
   cells: [
     cell(0, 0, 'skip', 'kernel lacks it'),
     cell(1, 0, 'skip', 'kernel lacks it'),
@@ -92,6 +97,10 @@ const run = {
   verdict: 'fail',
   createdAt: '2026-01-01T00:00:00Z',
   endedAt: '2026-01-01T01:00:00Z',
+  suspects: [
+    { machine: 'm2', reason: 'golden/link: fail: x4' },
+    { machine: 'm2', reason: 'golden/link: fail: x4' },
+  ],
   jobViews: [
     {
       build: 'debug',
@@ -106,11 +115,43 @@ describe('report', () => {
   const report = reportOfRun(run, grid, machines);
   const text = renderReport(report);
 
+  it('says first which machines turned out sick after they ran it', () => {
+    expect(text).toContain(
+      '### Suspect\n\n- **m2** failed a health check (golden/link: fail: x4) after it ran 2 attempts of this run: do not trust them\n',
+    );
+    expect(text.indexOf('### Suspect')).toBeLessThan(text.indexOf('### Results'));
+    expect(renderReport(reportOfRun({ ...run, suspects: [] }, grid, machines))).not.toContain('Suspect');
+  });
+
   it('has one matrix row a machine and build, with counts by suite', () => {
     expect(text).toContain('| machine | topology | path | IOMMU | build | config | p2p | kunit | verdict |');
     expect(text).toContain('| m1 | switch | BUS_ADDR | translated | base | debug | 0/0/2 | 0/0/1 | fail |');
     expect(text).toContain('| m1 | switch | BUS_ADDR | translated | patched | debug | 1/1/0 |  | fail |');
     expect(text).toContain('| m2 |  | BUS_ADDR | translated | patched | debug | 0/1/0, 1 bounced |  | fail |');
+  });
+
+  it('names the commit of a kernel of a git repository', () => {
+    expect(text).toContain(
+      `- \`patched\`: 7.3-patched, config debug, commit ${'c'.repeat(40)}, master of https://example.org/linux.git\n`,
+    );
+    expect(text).toContain('- `base`: 7.3-base, config debug\n');
+  });
+
+  it('keeps failures that people know apart from the new ones, with who knows them and until when', () => {
+    const mark = { reason: 'a fault of\nthe base', by: 'ann', until: '2026-03-01T00:00:00Z', base: '7.3.4' };
+    const known = reportOfRun(run, { ...grid, marks: [mark], known: [{ row: 1, column: 1, mark: 0 }] }, machines);
+    const said = renderReport(known);
+    expect(said).toContain('- **fail** `p2p/F02` on m2/patched: data differ | at word 3\n');
+    expect(said).toMatch(
+      /### Known failures\n\n- \*\*fail\*\* `p2p\/F02` on m1\/patched: data differ \| at word 3 \(known until 2026-03-01 \(baseline of 7\.3\.4, accepted by ann\): a fault of the base\)/,
+    );
+    const all = reportOfRun(
+      run,
+      { ...grid, marks: [mark], known: [1, 2].flatMap((at) => [0, 1].map((row) => ({ row, column: at, mark: 0 }))) },
+      machines,
+    );
+    expect(renderReport(all)).toContain('### Findings\n\nNone that is new:');
+    expect(text).not.toContain('Known failures');
   });
 
   it('names every result that is no pass once per reason, with all its places', () => {

@@ -41,7 +41,7 @@ const sized = (series: string, bytes: number, part: Partial<ComparedMetric> = {}
   metric({ name: `${series}.${bytes}`, size: { series, bytes }, ...part });
 const side = (name: string, run = 'r') => ({
   run: { id: run, name: 'nightly', state: 'ended' as const, createdAt: '2026-11-30T10:00:00.000Z' },
-  kernel: { id: name, name, release: '7.3.4', buildId: null },
+  kernel: { id: name, name, release: '7.3.4', buildId: null, git: null },
   builds: ['base', 'series'],
 });
 const identity = {

@@ -54,6 +54,26 @@ const CASES: KernelReportCase[] = [
       ' p2pvram_probe+0x81/0x400',
     ],
   ],
+  // As kernels up to 5.x of the sanitizer's own tree have it: the stack has a head, and the tool's frames on top.
+  [
+    'KMSAN: uninit-value in p2pvram_hash',
+    'kmsan',
+    'warning',
+    [
+      'BUG: KMSAN: uninit-value in memcmp+0x11/0x20',
+      'CPU: 0 PID: 3 Comm: kworker/0:0 Not tainted 4.16.0+ #82',
+      'Call Trace:',
+      ' dump_stack+0x185/0x1d0',
+      ' kmsan_report+0x142/0x240',
+      ' __msan_warning_32+0x6c/0xb0',
+      ' memcmp+0x11/0x20',
+      ' p2pvram_hash+0x31/0x90',
+      '',
+      'Local variable description: ----buf@p2pvram_probe',
+      'Variable was created at:',
+      ' p2pvram_probe+0x81/0x400',
+    ],
+  ],
   [
     'KCSAN: data-race in p2pvram_get / p2pvram_put',
     'kcsan',

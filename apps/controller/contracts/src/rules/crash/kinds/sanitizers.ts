@@ -52,6 +52,8 @@ export const SANITIZERS: readonly CrashKind[] = [
     header: pattern('^BUG: KMSAN: (kernel-usb-infoleak) in {fn}'),
     title: 'KMSAN: {h1} in {fn}',
     steps: ['stack', UNINIT_CREATED],
+    // Older ones have a head in front of the stack.
+    otherwise: FROM_STACK,
     skip: /alloc_skb|usb_(?:start_wait_urb|bulk_msg|interrupt_msg)/,
     stackless: true,
   },
@@ -62,6 +64,8 @@ export const SANITIZERS: readonly CrashKind[] = [
     header: pattern('^BUG: KMSAN: ([a-z-]{1,60}) in {fn}'),
     title: 'KMSAN: {h1} in {fn}',
     steps: ['stack', UNINIT_CREATED],
+    // Older ones have a head in front of the stack.
+    otherwise: FROM_STACK,
     // Ciphers are where the value is used first; who handed it to them is to blame.
     skip: /alloc_skb|netlink_ack|netlink_rcv_skb|_encrypt$|^(?:crypto|cipher|drbg|rng)_/,
     stackless: true,

@@ -1,15 +1,15 @@
 import { chownSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from '../job/build-script.js';
-import { JobFailure } from '../job/failure.js';
+import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
+import { JobFailure } from './failure.js';
 import { formatSeconds } from '../timing.js';
 import type { BuildAccount } from '../sandbox/account.js';
 import { type SandboxLimits, type Share, sandboxCommand } from '../sandbox/sandbox.js';
 import { seccompFilter } from '../sandbox/seccomp.js';
 
-/** What one step of fetching may see and change. */
-export interface FetchStep {
+/** What one step may see and change. */
+export interface ToolStep {
   /** Shell commands; `arguments` are $1 and so on. */
   script: string;
   arguments: readonly string[];
@@ -26,33 +26,35 @@ export interface FetchStep {
 }
 
 /**
- * Runs programs of this machine (git, tar) on bytes of strangers: in the sandbox of builds, and with the network only where
+ * Runs programs of this machine (git, tar, binutils) on bytes of strangers: in the sandbox of builds, and with the network only where
  * a step needs it.
  */
-export class FetchSandbox {
-  readonly #account: BuildAccount | null;
-  readonly #folder: string;
+export class ToolSandbox {
+  /** Steps run as this account; null: as this process. */
+  readonly account: BuildAccount | null;
+  /** Of this attempt. */
+  readonly folder: string;
   readonly #handlers: BuildScriptHandlers;
   readonly #signal: AbortSignal;
 
   /** @param folder the folder of this attempt */
   constructor(account: BuildAccount | null, folder: string, handlers: BuildScriptHandlers, signal: AbortSignal) {
-    this.#account = account;
-    this.#folder = folder;
+    this.account = account;
+    this.folder = folder;
     this.#handlers = handlers;
     this.#signal = signal;
   }
 
   /** @throws JobFailure `infrastructure` when it takes longer than its time, or more than its limits */
-  async run(step: FetchStep): Promise<BuildScriptEnd> {
-    const own = await mkdtemp(join(this.#folder, 'fetch-'));
+  async run(step: ToolStep): Promise<BuildScriptEnd> {
+    const own = await mkdtemp(join(this.folder, 'tool-'));
     await chmod(own, 0o755);
     const [tmp, seccompFile] = [join(own, 'tmp'), join(own, 'seccomp')];
     await this.ownFolder(tmp);
     await writeFile(seccompFile, seccompFilter({ network: step.network }));
     const command = sandboxCommand(
       {
-        command: ['bash', '-euo', 'pipefail', '-c', step.script, 'fetch', ...step.arguments],
+        command: ['bash', '-euo', 'pipefail', '-c', step.script, 'tool', ...step.arguments],
         cwd: '/tmp',
         environment: { HOME: '/tmp', LC_ALL: 'C.UTF-8', ...step.environment },
         readOnly: step.readOnly,
@@ -63,7 +65,7 @@ export class FetchSandbox {
         seccompFile,
         network: step.network,
       },
-      this.#account,
+      this.account,
     );
     const timeout = AbortSignal.timeout(step.timeoutMs);
     const folders = [tmp, ...step.writable.map(({ from }) => from)];
@@ -86,6 +88,6 @@ export class FetchSandbox {
   async ownFolder(path: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o755 });
     await chmod(path, 0o755);
-    if (this.#account !== null) chownSync(path, this.#account.uid, this.#account.gid);
+    if (this.account !== null) chownSync(path, this.account.uid, this.account.gid);
   }
 }

@@ -1,0 +1,2 @@
+export { type MappedTest, MutantPlan } from './mutant-plan.js';
+export { readStep, type Step } from './printed-step.js';

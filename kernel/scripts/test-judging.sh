@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Tests of what is made of what a machine printed: who killed a mutant, which lines
+# ran.  KTAP on stdout, seconds.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+kernel_dir=$(dirname "$here")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck source=ktap.sh
+. "$here/ktap.sh"
+
+# -- who killed a mutant: a message that only moved did not
+verdict() {
+	(
+		set -e
+		store=$work/store work=$work/verdict kernel_dir=$kernel_dir
+		mkdir -p "$store/results" "$work"
+		. "$here/mutants-verdict.sh"
+		log() { printf 'KTAP version 1\n# test: F01.x\n%sok 1 F01.x\n# kernel: F01.x %s\nboot-vm: done 1\n' "$2" "$1"; }
+		proof='# proof: {"test":"F01.x","expected":"peer","taken":"%s"}\n'
+		log "WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77" "$(printf "$proof" BUS_ADDR)"$'\n' >"$work/log"
+		read_log "$work/log" >"$store/results/baseline-switch"
+		log "$1" "$(printf "$proof" "$2")"$'\n' >"$work/log"
+		read_log "$work/log" >"$work/m.switch.result"
+		judge m switch
+	)
+}
+text=$(verdict 'WARNING: mm/hmm.c:1121 at hmm_dma_map_pfn+0x1f/0x99, CPU#0: p2p/83' BUS_ADDR)
+[ -z "$text" ]; result verdict.a_message_that_moved_kills_nothing $? "$text"
+text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_unmap_pfn+0x12/0x99, CPU#1: p2p/77' BUS_ADDR)
+[[ $text == 'F01.x (WARNING: mm/hmm.c at hmm_dma_unmap_pfn'*')' ]]; result verdict.a_new_message_kills $? "$text"
+text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77' ram)
+[ "$text" = 'F01.x (went through RAM)' ]; result verdict.another_way_kills $? "$text"
+
+# -- coverage: a program stands in for the kernel, gcov is the real one
+mkdir -p "$work/cover"/{before/mm,after/mm,tree/mm,gcda}
+printf 'int base(int x)\n{\n\treturn x;\n}\n' >"$work/cover/before/mm/a.c"
+printf 'int base(int x)\n{\n\tif (x > 1)\n\t\treturn 7;\n\tif (x > 2)\n\t\treturn 8;\n\treturn x;\n}\n/* `text` */\n' >"$work/cover/after/mm/a.c"
+cp "$work/cover/after/mm/a.c" "$work/cover/tree/mm/"
+echo 'int other;' >"$work/cover/after/mm/not-built.c"
+printf 'obj-y += a.o\n' >"$work/cover/before/mm/Makefile"
+cp "$work/cover/before/mm/Makefile" "$work/cover/tree/mm/"
+cp -r "$work/cover/after" "$work/cover/counted"
+text=$("$here/coverage-lines.pl" profile "$work/cover/before" "$work/cover/counted")
+[ "$text" = mm/Makefile ] && printf 'obj-y += a.o\nGCOV_PROFILE_a.o := y\nGCOV_PROFILE_not-built.o := y\n' | cmp -s - "$work/cover/counted/mm/Makefile"
+result coverage.the_makefile_counts $? "$text"
+"$here/coverage-lines.pl" diff "$work/cover/before" "$work/cover/after" >"$work/cover/series.diff"
+cp -r "$work/cover/before" "$work/cover/again" && (cd "$work/cover/again" && patch -s -p1 <../series.diff) &&
+	cmp -s "$work/cover/again/mm/a.c" "$work/cover/after/mm/a.c" && cmp -s "$work/cover/again/mm/not-built.c" "$work/cover/after/mm/not-built.c"
+result coverage.one_diff_for_the_series $?
+echo 'int base(int); int main(void) { return base(2) - 7 + base(0); }' >"$work/cover/main.c"
+(cd "$work/cover" && gcc --coverage -c tree/mm/a.c -o gcda/a.o && gcc --coverage -o run gcda/a.o main.c && ./run)
+result coverage.sample_runs $?
+# The console of a machine: with carriage returns, and other text in between.
+{
+	echo 'noise'
+	echo "@coverage begin /sys/kernel/debug/gcov/x/tree-coverage-0/mm/a.gcda"
+	base64 "$work/cover/gcda/a.gcda"
+	echo "@coverage end $(wc -c <"$work/cover/gcda/a.gcda")"
+} | sed 's/$/\r/' >"$work/cover/log"
+mkdir "$work/cover/out"
+[ "$("$here/coverage-lines.pl" unpack "$work/cover/log" "$work/cover/out")" = 1 ] && cmp -s "$work/cover/out/1.gcda" "$work/cover/gcda/a.gcda"
+result coverage.counters_come_through_a_console $?
+cat "$work/cover/log" "$work/cover/log" >"$work/cover/twice"
+rm "$work/cover/out"/*
+[ "$("$here/coverage-lines.pl" unpack "$work/cover/twice" "$work/cover/out")" = 1 ] && cmp -s "$work/cover/out/1.gcda" "$work/cover/gcda/a.gcda"
+result coverage.counters_that_come_twice_are_counted_once $?
+sed '4d' "$work/cover/log" >"$work/cover/short"
+! "$here/coverage-lines.pl" unpack "$work/cover/short" "$work/cover/out" >/dev/null 2>&1; result coverage.a_lost_line_is_an_error $?
+cp "$work/cover/gcda/a.gcno" "$work/cover/out/1.gcno"
+(cd "$work/cover/out" && gcov --json-format --stdout 1.gcda 2>/dev/null) >"$work/cover/counts.json"
+text=$("$here/coverage-lines.pl" report "$work/cover/before" "$work/cover/after" "$work/cover/counts.json")
+contains coverage.report "$text" '| mm/a.c | 5 | 4 | 3 | 75 % |' '| mm/not-built.c | 1 | not built | | |' '6: return 8;'
+[[ $text != *'4: return 7'* && $text != *'7: return x'* ]]; result coverage.only_added_lines_that_did_not_run $? "$text"
+
+
+text=$("$here/coverage.sh" --cache "$work/cache" --fragment "$work/none" 2>&1)
+[ $? -eq 2 ] && [[ $text == *"--fragment $work/none: no such file"* ]]; result coverage.the_fragment_is_there $? "$text"
+
+# -- a part of these tests that dies on the way
+printf '#!/bin/bash\necho ok 1 first\n' >"$work/dies"
+chmod +x "$work/dies"
+text=$(bash -c '. "$0/ktap.sh"; include part. "$1"; ktap_end' "$here" "$work/dies")
+[ $? -eq 1 ]; result ktap.a_part_that_dies_is_a_failure $? "$text"
+contains ktap.and_is_named "$text" 'ok 1 part.first' 'not ok 2 part.dies'
+
+ktap_end
