@@ -402,6 +402,8 @@ else
 		status=0
 		compile -k || status=$?
 		drop_mutants "$work/round.log" || { [ "$status" -eq 0 ] || explain_failure; break; }
+		# make has ended by itself: what it compiled is whole.
+		tree_is_clean
 		fill_tree
 	done
 fi

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FAKE_SUITE, InProcessAgent, startFakeLab, tarEntry, tarOf, type FakeLab } from '@peerlab/agent/fake';
+import { COMMANDS } from '@peerlab/cli';
+import { HttpClient } from '@peerlab/client';
 import type { Mutant, RunDetail } from '@peerlab/contracts';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +55,14 @@ async function runOf(yaml: string): Promise<RunDetail> {
     ({ state }) => state === 'ended',
   );
 }
+/** What a command of the CLI prints. */
+async function printed(name: string, run: RunDetail, options: Record<string, unknown> = {}): Promise<string> {
+  const command = COMMANDS.find(({ usage }) => usage.startsWith(`${name} `));
+  const api = new HttpClient({ url: farm.server.url, token: () => farm.userToken });
+  const context = { api, json: false, colour: false, stdin: (async function* () {})(), env: {} };
+  const rest = { write: () => undefined, setExitCode: () => undefined };
+  return (await command?.run({ ...context, ...rest }, [run.id.slice(0, 8)], options))?.text ?? '';
+}
 const buildOf = ({ jobViews }: RunDetail): { build: string } => ({ build: jobViews[0]?.buildId ?? '' });
 
 describe('the lines of a series, from the machine to the page of the build', () => {
@@ -76,6 +86,10 @@ describe('the lines of a series, from the machine to the page of the build', () 
     expect(totals).toEqual({ added: lines.length, code: 24, ran: 17, notBuilt: 0 });
     const missed = files[0]?.hunks[0]?.lines.flatMap(({ ran, text }) => (ran === 0 ? [text.trim()] : []));
     expect(missed).toContain('return x > 3 ? never(x) : x;');
+    expect(await printed('coverage', run)).toMatch(/^branches\.c +47 +24 +17 +71 %$/m);
+    expect(await printed('coverage', run, { markdown: true })).toContain('46: return x > 3 ? never(x) : x;');
+    expect(await printed('report', run, { as: 'all' })).toContain('| branches.c | 47 | 24 | 17 | 71 % |');
+    await expect(printed('mutants', run)).rejects.toThrow('carries mutants');
   });
 
   it('have mutants, which machines try without failing the run', async () => {
@@ -103,6 +117,8 @@ describe('the lines of a series, from the machine to the page of the build', () 
     const { score, counts, mutants } = await farm.call('getBuildMutants', { params: buildOf(run) });
     expect(counts).toMatchObject({ killed: 1, alive: 1, 'not-reached': 1 });
     expect(score).toBe(33);
+    expect(await printed('mutants', run)).toContain('Score 33 %: of 3 mutants tried 1 were killed');
+    expect(await printed('report', run, { as: 'all' })).toContain('Score 33 %');
     expect(mutants.at(-1)).toMatchObject({
       state: 'killed',
       test: `${FAKE_SUITE}:F02.mixed_ranges`,

@@ -5,7 +5,7 @@ export const COUNTED_BUILD = '00000000-0000-4000-8000-00000000b005';
 
 const DIFF = `--- a/mm/hmm.c
 +++ b/mm/hmm.c
-@@ -10,3 +10,7 @@ int hmm_walk(struct hmm_range *range)
+@@ -10,3 +10,8 @@ int hmm_walk(struct hmm_range *range)
  {
 -	return 0;
 +	if (range->dma_dev)

@@ -32,6 +32,7 @@ describe('the catalogue of a kernel folder', () => {
     writeFileSync(join(kernelDir, 'config', 'README'), 'no configuration');
     const { configs } = readKernelCatalogue(kernelDir);
     expect(configs).toEqual([
+      { name: 'coverage', about: '', bootFactor: 1 },
       { name: 'odd', about: `${'x'.repeat(199)}…`, bootFactor: 1 },
       { name: 'peerlab', about: '', bootFactor: 1 },
     ]);

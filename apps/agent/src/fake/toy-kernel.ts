@@ -25,7 +25,7 @@ olddefconfig modules:
 headers:
 	@mkdir -p usr/include
 -include mm/Makefile
-vmlinux: mm/hmm.o
+vmlinux: mm/hmm.o init/main.o
 	@$(CC) -nostdlib -static -Wl,--build-id=sha1 -Wl,-e,0 -Wl,--unresolved-symbols=ignore-all -o $@ $^ && : >System.map
 %.o: %.c include/linux/memremap.h
 	@echo "  CC      $@"
@@ -44,6 +44,7 @@ const TREE: Readonly<Record<string, string>> = {
   Kbuild: '',
   Kconfig: '',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
+  'init/main.c': 'int start;\n',
   'mm/Makefile': '# as the kernel has one\n',
   'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
   'include/linux/memremap.h': '#define PAGES 1\n',
@@ -138,14 +139,13 @@ export function toyPatch(subject: string, file: string, before: string | null, a
 export const toyMakefilePatch = (subject: string, text: string): string =>
   toyPatch(subject, 'Makefile', MAKEFILE, `${text}\n${MAKEFILE}`);
 
+/** A patch that makes this of the toy's one C file. */
+export const toyCodePatch = (subject: string, code: string): string =>
+  toyPatch(subject, 'mm/hmm.c', TREE['mm/hmm.c'] ?? '', `#include <linux/memremap.h>\n${code}`);
+
 /** A patch that gives the toy's one C file a branch. */
 export const toyBranchPatch = (subject: string, condition: string): string =>
-  toyPatch(
-    subject,
-    'mm/hmm.c',
-    TREE['mm/hmm.c'] ?? '',
-    `#include <linux/memremap.h>\nint hmm(int x)\n{\n\tif (${condition})\n\t\treturn -22;\n\treturn PAGES + 1;\n}\n`,
-  );
+  toyCodePatch(subject, `int hmm(int x)\n{\n\tif (${condition})\n\t\treturn -22;\n\treturn PAGES + 1;\n}\n`);
 
 /** A patch of an innocent series. */
 export const toySourcePatch = (subject: string, pages: number): string =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { carriesMutants, countsLines, MutantList, parsePatch, type BundleManifest } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readNotes } from '../coverage/gcov-notes.js';
-import { toyBranchPatch } from '../fake/toy-kernel.js';
+import { toyBranchPatch, toyCodePatch } from '../fake/toy-kernel.js';
 import { ToyBuilder, type ToyBuild } from '../testing/toy-builder.js';
 import { runTool } from './system-tool.js';
 
@@ -68,6 +68,30 @@ describe('a build with mutants', () => {
     expect(built).toHaveLength(3);
     expect(mutants.every(({ path }) => path === 'mm/hmm.c')).toBe(true);
     expect(mutants.every(({ line }) => line >= 3 && line <= 5)).toBe(true);
+  });
+
+  it('leaves out what the compiler refuses, and compiles no more for that than what it touches', async () => {
+    // A struct is never 0.
+    const code = `struct pair { int a, b; };
+static struct pair both(int n)
+{
+	return (struct pair){ n, n };
+}
+int hmm(int x)
+{
+	if (x > 3)
+		return -22;
+	return both(x).a + PAGES;
+}
+`;
+    const built = await builder.build([{ mbox: toyCodePatch('mm: a struct', code) }], { mutants: { count: 50 } });
+    const { read } = await unpack(built);
+    const { mutants } = MutantList.parse(JSON.parse(read('mutants.json').toString()));
+    expect(mutants.filter(({ state }) => state === 'refused').map(({ kind }) => kind)).toEqual(['return']);
+    expect(mutants.filter(({ state }) => state === 'built').length).toBeGreaterThan(3);
+    expect(built.log('build')).toContain('the compiler refuses');
+    // What no mutant touches was compiled for the untouched base, and never again.
+    expect(built.log('build').split('init/main.o')).toHaveLength(2);
   });
 
   it('is another kernel than the same series without them', async () => {

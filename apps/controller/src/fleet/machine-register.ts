@@ -57,7 +57,12 @@ export async function recordMachines(
      from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
      on conflict (name) do update set agent = excluded.agent, description = excluded.description,
        labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem, configured = true,
-       forgotten = false, last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
+       forgotten = false,
+       -- Whoever names a forgotten machine may have put other hardware behind the name.
+       unproven = case when machine.forgotten then coalesce(excluded.unproven, machine.unproven) else machine.unproven end,
+       unproven_at = case when machine.forgotten then coalesce(excluded.unproven_at, machine.unproven_at)
+         else machine.unproven_at end,
+       last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
      where (machine.agent = excluded.agent and not machine.forgotten) or ${TAKABLE}`,
     [agent, jsonb(rows), mustProve ? NEVER_CHECKED : null],
   );

@@ -332,6 +332,26 @@ it('what a check finds counts nowhere as a finding of a kernel', async () => {
   }
 });
 
+it('a forgotten machine keeps its checks, and has to prove itself when an agent names it again', async () => {
+  await writeFile(join(templates, 'golden.yaml'), 'name: [');
+  await look();
+  expect((await health('m1')).checks).toMatchObject([{ outcome: 'refused' }]);
+  await farm.sql.run(`update machine set unproven = null, unproven_at = null where name = 'm1'`);
+  agent.vanish();
+  await farm.until('the agent to be gone', async () => {
+    const { agents } = await farm.call('getFleet', {});
+    return agents.every(({ connected }) => !connected);
+  });
+  expect(await farm.call('forgetMachine', { params: { machine: 'm1' } })).toEqual({ removed: false });
+  const other = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'other' });
+  expect(await machineOf('m1')).toMatchObject({
+    agent: 'other',
+    unproven: 'it has not passed its first health check',
+  });
+  expect((await health('m1')).checks).toHaveLength(1);
+  other.vanish();
+});
+
 it('without the setting machines serve at once, and a person may still ask for a check that holds them', async () => {
   const quiet = await TestFarm.start({ templatesDir: templates });
   const own = await quiet.agent({ m1: 'BUS_ADDR' });

@@ -60,6 +60,7 @@ function Counted({ coverage }: { coverage: BuildCoverage }): ReactNode {
           { name: 'Share', className: 'number', render: (file) => (file.isBuilt ? percentText(file) : '') },
         ]}
       />
+      <h3>Line by line</h3>
       {isDiffCut && (
         <p className="notice notice-quiet">The series is so long that lines of some files are left out below.</p>
       )}

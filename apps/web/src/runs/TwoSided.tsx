@@ -120,7 +120,7 @@ function Sizes({ matrix }: { matrix: TwoSidedMatrix }): ReactNode {
 
 function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: readonly TwoSidedKernels[] }): ReactNode {
   return (
-    <>
+    <section className="size-series" aria-label={`${series.suite}/${series.series} of ${series.role}`}>
       <h3>
         <span className="muted">{series.suite}/</span>
         {series.series}{' '}
@@ -132,15 +132,15 @@ function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: reado
         rows={series.points}
         keyOf={({ bytes }) => bytes}
         columns={[
-          { name: 'Size', className: 'number', render: ({ bytes }) => sizeText(bytes) },
+          { name: 'Size', className: 'number right', render: ({ bytes }) => sizeText(bytes) },
           ...kernels.map(({ name }, column) => ({
             name,
-            className: 'number',
+            className: 'number right',
             render: ({ values }: TwoSidedSeries['points'][number]) => <Figure figure={values[column] ?? null} />,
           })),
         ]}
       />
-    </>
+    </section>
   );
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
-import { output, quote, script } from '../command.js';
+import { output, purposeOf, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
 import { LineSplitter, readInto } from '../lines.js';
 import { messageOf } from '../../error-message.js';
@@ -45,7 +45,9 @@ class Collected {
   }
 }
 
-const nameOf = (command: string): string => command.split('\n', 1)[0]?.slice(0, 80) ?? '';
+/** For messages: what a script of ours is for, without its arguments and its fence; else the beginning of the command. */
+const nameOf = (command: string): string =>
+  purposeOf(command)?.purpose ?? command.split('\n', 1)[0]?.slice(0, 80) ?? '';
 
 type ExitStatus = Omit<CommandEnd, 'lost'>;
 
@@ -106,7 +108,7 @@ export class SshSession implements Session {
       const onAbort = (): void => fail(options.signal?.reason as Error);
       const onLost = (): void => fail(this.#lostError());
       const timer = setTimeout(
-        () => fail(new MachineError('command-timeout', `"${command.slice(0, 80)}" ran past ${timeoutMs} ms`)),
+        () => fail(new MachineError('command-timeout', `"${nameOf(command)}" ran past ${timeoutMs / 1000} s`)),
         timeoutMs,
       );
       const { silenceMs } = options;

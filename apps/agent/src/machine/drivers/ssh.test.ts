@@ -39,13 +39,20 @@ describe('SSH session', () => {
     const { stdout, stderr } = await session.exec(script('df', {}, ''));
     expect([stdout, stderr]).toEqual(['x'.repeat(20_000), '\ufffd'.repeat(1000)]);
     await expect(session.exec(script('df', {}, ''), { maxBytes: 20_999 })).rejects.toThrow(
-      '"# peerlab df {}" prints more than 20999 bytes',
+      '"df" prints more than 20999 bytes',
     );
     lab.fake.answers.set('df', (channel) => {
       channel.write(Buffer.alloc(17 * 1024 * 1024));
     });
     await expect(session.exec(script('df', {}, ''))).rejects.toThrow('prints more than 16777216 bytes');
     expect((await session.exec('true')).code).toBe(0);
+  });
+
+  it('a script that takes too long is named by what it is for', async () => {
+    lab.fake.answers.set('df', () => undefined);
+    await expect(session.exec(script('df', { path: '/' }, 'df /'), { timeoutMs: 100 })).rejects.toThrow(
+      /^"df" ran past 0\.1 s$/,
+    );
   });
 
   it('gives a command that shows its progress the time that it takes, and none that falls silent', async () => {
@@ -63,7 +70,7 @@ describe('SSH session', () => {
     lab.fake.answers.set('df', (channel) => channel.writeError('.'));
     await expect(session.exec(script('df', {}, ''), { silenceMs: 300 })).rejects.toMatchObject({
       kind: 'command-timeout',
-      message: '"# peerlab df {}" printed nothing for 300 ms',
+      message: '"df" printed nothing for 300 ms',
     });
     expect((await session.exec('true')).code).toBe(0);
   });
@@ -80,7 +87,7 @@ describe('SSH session', () => {
     });
     const end = await running.ended;
     expect(end).toMatchObject({ code: null, lost: false });
-    expect(end.fault?.message).toBe('what "# peerlab df {}" printed could not be taken: a bug');
+    expect(end.fault?.message).toBe('what "df" printed could not be taken: a bug');
     expect(lines).toEqual(['one']);
     await running.writeLine('into nothing');
     expect((await session.exec('true')).code).toBe(0);

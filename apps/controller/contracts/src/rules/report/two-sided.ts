@@ -16,7 +16,7 @@ import { alignedTable, markdownTable, oneLine } from './table.js';
 export const TWO_SIDED_HOW =
   'Median of the boots, lowest to highest boot; n is boots, and samples of all of them. A boot is one of both machines.';
 export const BOOTED_ONCE =
-  'Each pair of kernels was booted once: these figures say nothing about a difference between kernels. `repeat` of the run file boots them in turns.';
+  'Each pair of kernels was booted once: these figures say nothing about a difference between kernels. “repeat” in the run file boots them several times, in turns.';
 
 /** A two-sided matrix and its figures by message size as Markdown; web and CLI both give this text. */
 export function renderTwoSided({ rows, columns, cells }: TwoSidedMatrix, sizes: TwoSidedSizes): string {
