@@ -179,6 +179,25 @@ describe('a server', () => {
     expect(devices.filter((device) => device.startsWith('virtio'))).toEqual(['virtio-rng-pci']);
   });
 
+  test('has a host bridge for each of two sockets, and a provider and a client below a switch of each', () => {
+    const two = machine('s-two-sockets');
+    const devices = valuesOf(
+      qemuArguments(two, machinePaths('/state', two.name, {}, 1000), 'tcg', 1, ports),
+      '-device',
+    );
+    const below = (kind: string): string[] => devices.filter((device) => device.startsWith(kind));
+    expect(below('pxb-pcie')).toEqual([
+      'pxb-pcie,id=socket0,bus_nr=64,bus=pcie.0',
+      'pxb-pcie,id=socket1,bus_nr=128,bus=pcie.0',
+    ]);
+    expect(below('pcie-root-port').map((device) => /bus=(\w+)/.exec(device)?.[1])).toEqual(['socket0', 'socket1']);
+    expect(below('ivshmem').map((device) => /bus=(\w+)/.exec(device)?.[1])).toEqual(['provider0', 'provider1']);
+    expect(below('edu').map((device) => /bus=(\w+)/.exec(device)?.[1])).toEqual(['client0', 'client1']);
+    // Each port of a machine has a number of its own.
+    const chassis = devices.flatMap((device) => /chassis=(\d+),slot=(\d+)/.exec(device)?.slice(1).join('/') ?? []);
+    expect(new Set(chassis).size).toBe(chassis.length);
+  });
+
   test('brings its console to its BMC, and keeps a log of it for the lab', () => {
     const [console, ipmi] = valuesOf(args, '-chardev');
     expect(console).toBe(

@@ -107,7 +107,7 @@ function peerDevices(machine: MachineDefinition, paths: MachinePaths): [string, 
       `ivshmem-plain,memdev=${memory(index)},bus=${bus}`,
     ]),
     // Without the mask edu silently clamps addresses and writes into low memory.
-    ['-device', `edu,dma_mask=0xffffffffffffffff,bus=${placement.client}`],
+    ...placement.clients.map((bus): [string, string] => ['-device', `edu,dma_mask=0xffffffffffffffff,bus=${bus}`]),
   ];
 }
 

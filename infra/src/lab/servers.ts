@@ -5,30 +5,46 @@ import type { MachineDefinition } from './definition.js';
  * with its initramfs. The farm reaches them by what a real server has: SSH, IPMI and serial over LAN. `set` keeps
  * them out of the matrix of the plain machines.
  */
+const common = {
+  // Without -svm the guest would load a hypervisor of its own.
+  cpuModel: 'EPYC,-svm',
+  topology: 'switch',
+  iommu: 'none',
+  clock: 'host',
+  // The image's own grub.cfg has what an emulated machine needs.
+  kernelArguments: [],
+  cpus: 1,
+  memoryMiB: 2048,
+  deviceMemoryMiB: 256,
+  inDefaultSet: false,
+} as const;
+
+const labels = (set: string, topology = 'switch', cpu = 'amd'): Record<string, string> => ({
+  lab: 'virtual',
+  arch: 'x86_64',
+  topology,
+  cpu,
+  iommu: 'none',
+  clock: 'host',
+  set,
+});
+
 export const SERVERS: readonly MachineDefinition[] = [
   {
+    ...common,
     name: 's-uefi',
     description: 'Virtual server: UEFI, root on LVM on NVMe, initramfs-tools, GRUB, a BMC with serial over LAN',
-    // Without -svm the guest would load a hypervisor of its own.
-    cpuModel: 'EPYC,-svm',
-    topology: 'switch',
-    iommu: 'none',
-    clock: 'host',
-    // The image's own grub.cfg has what an emulated machine needs.
-    kernelArguments: [],
-    labels: {
-      lab: 'virtual',
-      arch: 'x86_64',
-      topology: 'switch',
-      cpu: 'amd',
-      iommu: 'none',
-      clock: 'host',
-      set: 'server',
-    },
-    cpus: 1,
-    memoryMiB: 2048,
-    deviceMemoryMiB: 256,
-    inDefaultSet: false,
+    labels: labels('server'),
+    server: { image: 's-uefi' },
+  },
+  {
+    ...common,
+    name: 's-two-sockets',
+    description: 'Virtual server: as s-uefi, with two host bridges; provider and client below a switch of each',
+    // The kernel trusts no host bridge of this one: from socket to socket there is no path.
+    cpuModel: 'Skylake-Client-v4',
+    topology: 'two-sockets',
+    labels: labels('two-sockets', 'two-sockets', 'intel'),
     server: { image: 's-uefi' },
   },
 ];

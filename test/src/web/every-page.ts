@@ -9,7 +9,7 @@ const PHONE = { width: 390, height: 844 };
 const WIDE = { width: 1440, height: 900 };
 
 /**
- * Declares the tests that every page has to pass: sound in both themes, and not wider than a phone. `pages` has
+ * Declares the tests that every page has to pass: sound in both themes, and not wider than its window, on a phone too. `pages` has
  * their addresses by name, made when the app is there; `ready` waits for what comes after a page was loaded. A page is
  * loaded once; it follows theme and size while it is shown.
  */
@@ -40,20 +40,22 @@ export function checkEveryPage(
       'has no accessibility finding in %s, no script error, no policy violation and no part that failed',
       async (colorScheme) => {
         await expectSound(await shown(colorScheme, WIDE));
+        expect(await widths(opened.page)).toEqual([WIDE.width, WIDE.width]);
         await picture(opened.page, `${name}-${colorScheme}`);
       },
     );
 
     it('is not wider than a phone', async () => {
       const { page } = await shown('light', PHONE);
-      const widths = await page.evaluate(
-        '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-      );
       await picture(page, `${name}-phone`);
-      expect(widths).toEqual([PHONE.width, PHONE.width]);
+      expect(await widths(page)).toEqual([PHONE.width, PHONE.width]);
     });
   });
 }
+
+/** Widths in CSS pixels of what the page holds and of its window. */
+const widths = (page: Page): Promise<unknown> =>
+  page.evaluate('[document.documentElement.scrollWidth, document.documentElement.clientWidth]');
 
 /** A screenshot of the whole page for people, in the folder that PEERLAB_PICTURES names; nothing without it. */
 async function picture(page: Page, name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Assignment, AttemptEvent } from '@peerlab/contracts';
-import { type FakeAgent, takePair, type PairAttempt } from '@peerlab/controller/testing';
+import { type FakeAgent, sampleResult, takePair, type PairAttempt } from '@peerlab/controller/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
 
@@ -7,6 +7,8 @@ import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
 let app: EvidenceApp;
 let agents: FakeAgent[];
 let pair: PairAttempt;
+/** Its server passed a test that its client failed. */
+let halfFailed: PairAttempt;
 const BOOTED_MS = 1_763_800_000_000;
 const CRASH = 'KASAN: slab-use-after-free in rxe_odp_mr_copy';
 
@@ -88,6 +90,20 @@ beforeAll(async () => {
     figure(64, 0.125),
     finished({ class: 'peer', stage: 'test', message: 'participant server failed', signature: null }),
   );
+  halfFailed = await takePair(farm, key, lab, other);
+  const result = (status: 'pass' | 'fail', reason: string | null): AttemptEvent => ({
+    type: 'result',
+    result: {
+      ...sampleResult('p2p-functional', 'alias_read'),
+      status,
+      reason,
+      log: { stream: 'serial', fromSeq: 0, toSeq: 0 },
+    },
+  });
+  await print(lab, halfFailed.server, [[BOOTED_MS, 'server: served']], 0);
+  await print(other, halfFailed.client, [[BOOTED_MS, 'client: no answer']], 0);
+  await lab.events(halfFailed.server, 0, result('pass', null), finished(null));
+  await other.events(halfFailed.client, 0, result('fail', 'no answer'), finished(null));
 });
 afterAll(async () => {
   for (const agent of agents) agent.vanish();
@@ -210,4 +226,93 @@ describe('the page of an attempt with two machines', () => {
       expect(errors).toEqual([]);
     }
   });
+});
+
+describe('results of several roles', () => {
+  it('a column of the grid names the kernel, the machine and the devices of each role, with much room and with little', async () => {
+    await using dense = await app.open(`/?run=${halfFailed.run}`);
+    const title = await dense.page.getByRole('columnheader', { name: 'b ⇄ b' }).getAttribute('title');
+    expect(title?.split('\n')).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^server: b on m1, 0000:/),
+        expect.stringMatching(/^client: b on m2, 0000:/),
+      ]),
+    );
+    await using opened = await app.open(`/?run=${pair.run}&show=metric`);
+    const { page, errors } = opened;
+    const header = page.getByRole('columnheader').getByRole('list', { name: 'Roles' });
+    expect((await header.getByRole('listitem').allInnerTexts()).map((text) => text.split(/\s+/).join(' '))).toEqual([
+      expect.stringMatching(/^server b on m1 0000:/),
+      expect.stringMatching(/^client b on m2 0000:/),
+    ]);
+    expect(errors).toEqual([]);
+  });
+
+  it('a cell has the evidence of each side, that of its verdict first', async () => {
+    await using opened = await app.open(`/?run=${halfFailed.run}`);
+    const { page, errors } = opened;
+    await page
+      .getByRole('row', { name: /alias_read/ })
+      .locator('[data-column="1"]')
+      .click();
+    const [server, client] = [
+      page.getByRole('region', { name: 'Evidence of server' }),
+      page.getByRole('region', { name: 'Evidence of client' }),
+    ];
+    await client.getByText('no answer').waitFor();
+    expect(await client.innerText()).toContain('b on m2');
+    expect(await server.innerText()).toContain('pass');
+    await server.getByRole('link', { name: /^Log of server/ }).click();
+    await page.locator('.log-marked').getByText('server: served').waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  it('the page of a build says in which role it was booted, and where', async () => {
+    const { columns } = await app.farm.call('getGrid', { query: { run: halfFailed.run } });
+    await using opened = await app.open(`/builds/${columns[0]?.build.id}`);
+    const { page, errors } = opened;
+    const table = page.getByRole('region', { name: 'Tested on' }).getByRole('table');
+    const rows = (await table.getByRole('row').allInnerTexts()).slice(1);
+    expect(rows.map((text) => /\b(server|client)\b\s+(m\d)/.exec(text)?.slice(1))).toEqual([
+      ['server', 'm1'],
+      ['client', 'm2'],
+    ]);
+    expect(errors).toEqual([]);
+  });
+});
+
+it('a job of two roles whose second machine is drained says which role waits, and why, until the machine is there', async () => {
+  const { farm } = app;
+  const own = [
+    await farm.agent({ m3: 'BUS_ADDR' }, { name: 'here' }),
+    await farm.agent({ m4: 'BUS_ADDR' }, { name: 'there' }),
+  ];
+  // One that is silent for twelve seconds counts as offline.
+  const beats = setInterval(() => own.forEach((agent) => agent.heartbeat()), 2000);
+  try {
+    const hold = (desired: 'active' | 'drained') =>
+      farm.call('setMachine', { params: { machine: 'm4' }, body: { desired, reason: 'cables' } });
+    await hold('drained');
+    const { manifest } = await farm.bundle('waiting');
+    const yaml = `name: waits
+builds: [{name: b, bundle: ${manifest.key}}]
+suites: [p2p-functional]
+roles:
+  - {name: server, machines: {names: [m3]}}
+  - {name: client, machines: {names: [m4]}}
+`;
+    const { id: run } = await farm.call('submitRun', { body: { yaml } });
+    await using opened = await app.open(`/runs/${run}`);
+    const { page, errors } = opened;
+    const reason = page.getByRole('article').getByText('role client: m4 is drained; activate it to go on');
+    await reason.waitFor();
+    expect(await page.getByRole('main').innerText()).not.toContain('role server: m3');
+    await hold('active');
+    await reason.waitFor({ state: 'hidden' });
+    expect((await own[1]?.take('test'))?.role).toBe('client');
+    expect(errors).toEqual([]);
+  } finally {
+    clearInterval(beats);
+    for (const agent of own) agent.vanish();
+  }
 });

@@ -239,6 +239,7 @@ export class SampleBuilds {
         .filter((job) => job.kind === 'test' && job.build === name)
         .map(({ id: job, machine, combination, state: jobState, verdict, attempts }) => ({
           id: job,
+          role: null,
           machine,
           combination,
           state: jobState,

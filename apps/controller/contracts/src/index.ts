@@ -57,6 +57,7 @@ export * from './schema/suspects.js';
 export * from './schema/submissions.js';
 export * from './schema/text.js';
 export * from './schema/time-cursor.js';
+export * from './schema/tested-role.js';
 export * from './schema/tickets.js';
 export * from './schema/tokens.js';
 export * from './schema/trend.js';

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, SpoolStream } from '@peerlab/contracts';
 import { isPgError } from '../platform/database/pg-error.js';
 import { columnsOf, float, pick, type RowOf } from '../platform/database/row-shape.js';
-import type { Queries } from '../platform/database/sql.js';
+import { prepared, type Queries } from '../platform/database/sql.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Attempt, type BuildProgress, type StoredFailure, type StoredProgress } from '../schema/attempts.js';
 
@@ -34,6 +34,32 @@ export class LeaseTaken extends Error {}
 const LEASE_INDEXES = new Set(['lease_machine_active', 'lease_slot_active', 'lease_test_slot_active']);
 const UNIQUE_VIOLATION = '23505';
 const NONCE_BYTES = 16;
+
+// A fence that a machine made up must never become a real one there: agents may replace it.
+const OPEN = prepared(
+  `with tried as (
+   insert into attempt (id, job_id, number, state)
+   select t.id, t.job_id, (select coalesce(max(number), 0) + 1 from attempt a where a.job_id = t.job_id), 'assigned'
+   from unnest($1::uuid[], $2::uuid[]) as t(id, job_id) returning job_id, number),
+         wanted as (
+   select w.*, nextval('lease_fence') as fence
+   from jsonb_to_recordset($3) as w(id uuid, attempt uuid, role text, position int, agent text, machine text,
+     slot int, nonce text)),
+         drawn as materialized (
+   select w.id, w.attempt, w.role, w.position, w.agent, w.machine, w.slot, w.nonce,
+     case when w.fence = (select forged_fence from machine m where m.name = w.machine) then nextval('lease_fence')
+       else w.fence end as fence
+   from wanted w),
+         placed as (
+   insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce)
+   select id, attempt, role, position, 'assigned', agent, machine, fence, nonce from drawn),
+         counted as (
+   insert into stream (participant_id, stream) select d.id, s.name from drawn d, unnest($4::text[]) as s(name)),
+         leased as (
+   insert into lease (fence, participant_id, agent, machine, slot, expires_at)
+   select fence, id, agent, machine, slot, clock_timestamp() + make_interval(secs => $5) from drawn)
+       select job_id, number from tried`,
+);
 
 /** Opens, closes and removes attempts; participant-store.ts has what happens in between. */
 @Injectable()
@@ -68,39 +94,13 @@ export class AttemptStore {
         nonce: randomBytes(NONCE_BYTES).toString('hex'),
       })),
     );
-    const rows = await tx.rows(
-      NUMBERED,
-      // A fence that a machine made up must never become a real one there: agents may replace it.
-      `with tried as (
-           insert into attempt (id, job_id, number, state)
-           select t.id, t.job_id, (select coalesce(max(number), 0) + 1 from attempt a where a.job_id = t.job_id), 'assigned'
-           from unnest($1::uuid[], $2::uuid[]) as t(id, job_id) returning job_id, number),
-         wanted as (
-           select w.*, nextval('lease_fence') as fence
-           from jsonb_to_recordset($3) as w(id uuid, attempt uuid, role text, position int, agent text, machine text,
-             slot int, nonce text)),
-         drawn as materialized (
-           select w.id, w.attempt, w.role, w.position, w.agent, w.machine, w.slot, w.nonce,
-             case when w.fence = (select forged_fence from machine m where m.name = w.machine) then nextval('lease_fence')
-               else w.fence end as fence
-           from wanted w),
-         placed as (
-           insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce)
-           select id, attempt, role, position, 'assigned', agent, machine, fence, nonce from drawn),
-         counted as (
-           insert into stream (participant_id, stream) select d.id, s.name from drawn d, unnest($4::text[]) as s(name)),
-         leased as (
-           insert into lease (fence, participant_id, agent, machine, slot, expires_at)
-           select fence, id, agent, machine, slot, clock_timestamp() + make_interval(secs => $5) from drawn)
-       select job_id, number from tried`,
-      [
-        opened.map(({ id }) => id),
-        opened.map(({ jobId }) => jobId),
-        JSON.stringify(placed),
-        SpoolStream.options,
-        LEASE_SECONDS,
-      ],
-    );
+    const rows = await tx.rows(NUMBERED, OPEN, [
+      opened.map(({ id }) => id),
+      opened.map(({ jobId }) => jobId),
+      JSON.stringify(placed),
+      SpoolStream.options,
+      LEASE_SECONDS,
+    ]);
     if (rows.length !== attempts.length) throw new Error(`${rows.length} of ${attempts.length} attempts were stored`);
     return rows;
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { FAILURE_POLICY, type AttemptSummary, type ParticipantSummary, type StageView } from '@peerlab/contracts';
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
-import { Sql } from '../platform/database/sql.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
 import { Attempt, Participant, type StoredFailure } from '../schema/attempts.js';
 import { Build } from '../schema/builds.js';
 import { AttemptStage } from '../schema/results.js';
@@ -68,7 +68,10 @@ export class AttemptView {
       [runId],
     );
     const byJob = new Map<string, AttemptSummary[]>();
-    const participants = await this.#participants(rows.map(({ id }) => id));
+    const participants = await participantsOf(
+      this.#sql,
+      rows.map(({ id }) => id),
+    );
     for (const row of rows) {
       const list = byJob.get(row.job_id) ?? [];
       list.push(attemptSummary(row, participants.get(row.id) ?? []));
@@ -78,57 +81,63 @@ export class AttemptView {
   }
 
   /** One attempt, or null. */
-  async summary(id: string): Promise<AttemptSummary | null> {
-    const row = await this.#sql.one(ATTEMPT, `select ${COLUMNS} from attempt t where t.id = $1`, [id]);
+  async summary(queries: Queries, id: string): Promise<AttemptSummary | null> {
+    const row = await queries.one(ATTEMPT, `select ${COLUMNS} from attempt t where t.id = $1`, [id]);
     if (row === null) return null;
-    return attemptSummary(row, (await this.#participants([id])).get(id) ?? []);
+    return attemptSummary(row, (await participantsOf(queries, [id])).get(id) ?? []);
   }
+}
 
-  /** By attempt, in the order of the roles. */
-  async #participants(attemptIds: readonly string[]): Promise<Map<string, ParticipantSummary[]>> {
-    const rows = await this.#sql.rows(
-      PARTICIPANT,
-      `select ${PARTICIPANT_COLUMNS} from participant p join attempt t on t.id = p.attempt_id
-         join job_part part on part.job_id = t.job_id and part.position = p.position
-       where p.attempt_id = any($1) order by p.attempt_id, p.position`,
-      [attemptIds],
-    );
-    const stages = await this.#stages(rows.map(({ id }) => id));
-    const byAttempt = new Map<string, ParticipantSummary[]>();
-    for (const row of rows) {
-      const list = byAttempt.get(row.attempt_id) ?? [];
-      list.push(participantSummary(row, stages.get(row.id) ?? []));
-      byAttempt.set(row.attempt_id, list);
-    }
-    return byAttempt;
+/** By attempt, in the order of the roles. */
+async function participantsOf(
+  queries: Queries,
+  attemptIds: readonly string[],
+): Promise<Map<string, ParticipantSummary[]>> {
+  const rows = await queries.rows(
+    PARTICIPANT,
+    `select ${PARTICIPANT_COLUMNS} from participant p join attempt t on t.id = p.attempt_id
+       join job_part part on part.job_id = t.job_id and part.position = p.position
+     where p.attempt_id = any($1) order by p.attempt_id, p.position`,
+    [attemptIds],
+  );
+  const stages = await stagesOf(
+    queries,
+    rows.map(({ id }) => id),
+  );
+  const byAttempt = new Map<string, ParticipantSummary[]>();
+  for (const row of rows) {
+    const list = byAttempt.get(row.attempt_id) ?? [];
+    list.push(participantSummary(row, stages.get(row.id) ?? []));
+    byAttempt.set(row.attempt_id, list);
   }
+  return byAttempt;
+}
 
-  async #stages(participantIds: string[]): Promise<Map<string, StageView[]>> {
-    const rows = await this.#sql.rows(
-      STAGE,
-      'select * from attempt_stage where participant_id = any($1) order by started_at, ended_at nulls last',
-      [participantIds],
-    );
-    const byParticipant = new Map<string, StageView[]>();
-    const usual = await usualStageTimes(
-      this.#sql,
-      rows.filter(({ ended_at }) => ended_at === null).map(({ participant_id }) => participant_id),
-    );
-    for (const row of rows) {
-      const list = byParticipant.get(row.participant_id) ?? [];
-      const usualMs = row.ended_at === null ? usual.get(row.participant_id)?.get(row.stage) : undefined;
-      list.push({
-        stage: row.stage,
-        status: row.status,
-        startedAt: row.started_at.toISOString(),
-        endedAt: row.ended_at?.toISOString() ?? null,
-        detail: row.detail,
-        ...(usualMs === undefined ? {} : { usualMs }),
-      });
-      byParticipant.set(row.participant_id, list);
-    }
-    return byParticipant;
+async function stagesOf(queries: Queries, participantIds: string[]): Promise<Map<string, StageView[]>> {
+  const rows = await queries.rows(
+    STAGE,
+    'select * from attempt_stage where participant_id = any($1) order by started_at, ended_at nulls last',
+    [participantIds],
+  );
+  const byParticipant = new Map<string, StageView[]>();
+  const usual = await usualStageTimes(
+    queries,
+    rows.filter(({ ended_at }) => ended_at === null).map(({ participant_id }) => participant_id),
+  );
+  for (const row of rows) {
+    const list = byParticipant.get(row.participant_id) ?? [];
+    const usualMs = row.ended_at === null ? usual.get(row.participant_id)?.get(row.stage) : undefined;
+    list.push({
+      stage: row.stage,
+      status: row.status,
+      startedAt: row.started_at.toISOString(),
+      endedAt: row.ended_at?.toISOString() ?? null,
+      detail: row.detail,
+      ...(usualMs === undefined ? {} : { usualMs }),
+    });
+    byParticipant.set(row.participant_id, list);
   }
+  return byParticipant;
 }
 
 function attemptSummary(row: RowOf<typeof ATTEMPT>, participants: ParticipantSummary[]): AttemptSummary {

@@ -39,6 +39,7 @@ const BUILD_DETAIL = {
 const BUILD_JOB = {
   ...pick(columnsOf(Job), 'id', 'machine', 'state', 'verdict'),
   combination: nullable(json<NonNullable<BuildJob['combination']>>()),
+  role: nullable(text),
   attempt_id: nullable(columnsOf(Attempt).id),
 };
 const SAME_BUNDLE = { ...pick(BUILD, 'id', 'name', 'run_id', 'created_at'), run_name: RUN.name, total: integer };
@@ -136,12 +137,12 @@ export class BuildDetailView {
   async #jobs(id: string): Promise<BuildJob[]> {
     const rows = await this.#sql.rows(
       BUILD_JOB,
-      `select j.id, j.machine, j.state, j.verdict,
+      `select j.id, part.machine, case when j.roles > 1 then part.role end as role, j.state, j.verdict,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
          (select t.id from attempt t where t.job_id = j.id order by t.number desc limit 1) as attempt_id
-       from job j left join combination c on c.hash = j.combination
-       where j.build_id = $1 and j.kind = 'test' order by c.label, c.hash, j.machine, j.position`,
+       from job_part part join job j on j.id = part.job_id left join combination c on c.hash = j.combination
+       where part.build_id = $1 and j.kind = 'test' order by c.label, c.hash, part.machine, j.position, part.position`,
       [id],
     );
     return rows.map(({ attempt_id: attemptId, ...job }) => ({ ...job, attemptId }));

@@ -2,9 +2,10 @@ import { repeatsText, type ComparedMetric, type ComparedRow, type Outcome } from
 import { columnsOf, pick } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Result } from '../schema/results.js';
+import { withRole, worstOfRoles } from '../verdicts/packed-verdicts.js';
 import type { ComparedCell, FoundVerdict } from './compare-verdicts.js';
 
-const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'reason', 'log');
+const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'role', 'suite', 'test', 'verdict', 'reason', 'log');
 
 /** What a result is found by. */
 interface EvidenceKey {
@@ -22,18 +23,20 @@ export async function withEvidence(sql: Queries, cells: readonly ComparedCell[])
   );
   const found = await sql.rows(
     EVIDENCE,
-    `select x.attempt_id, x.suite, x.test, x.reason, x.log
+    `select x.attempt_id, x.role, x.suite, x.test, x.verdict, x.reason, x.log
      from jsonb_to_recordset($1) as w(attempt_id uuid, suite text, test text)
-       join result x on x.attempt_id = w.attempt_id and x.suite = w.suite and x.test = w.test`,
+       join result x on x.attempt_id = w.attempt_id and x.suite = w.suite and x.test = w.test
+     order by x.role`,
     [JSON.stringify(wanted)],
   );
-  const evidence = new Map(found.map((each) => [evidenceKey(each), each]));
+  // Where several participants report a test, its verdict is that of the worst.
+  const evidence = new Map(worstOfRoles(found, evidenceKey).map((each) => [evidenceKey(each), each]));
   return cells.map(({ a, b, ...cell }) => {
     const outcome = (side: FoundVerdict | null): Outcome | null => {
       if (side === null) return null;
       const { verdict, n, attemptId, repeats } = side;
       const known = evidence.get(evidenceKey({ ...cell, attempt_id: attemptId }));
-      const own = known?.reason ?? null;
+      const own = known === undefined || known.reason === null ? null : withRole(known.role, known.reason);
       const reason = repeats === null ? own : repeatsText(repeats.passed, repeats.conclusive, own);
       return { verdict, n, attemptId, reason, log: known?.log ?? null };
     };

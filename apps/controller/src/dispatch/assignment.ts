@@ -2,7 +2,7 @@ import { effectiveTimeouts, mutantBudget, type Assignment, type Peer } from '@pe
 import { log } from '@peerlab/runtime';
 import { readCatalogue } from '../fleet/catalogue.js';
 import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
-import type { Queries } from '../platform/database/sql.js';
+import { prepared, type Queries } from '../platform/database/sql.js';
 import { Participant } from '../schema/attempts.js';
 import { Build, Bundle } from '../schema/builds.js';
 import { Machine } from '../schema/fleet.js';
@@ -29,28 +29,30 @@ const MUTANT_END_SECONDS = 900;
 
 type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
+const ASSIGNMENTS = prepared(
+  `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, part.path, part.suites,
+     b.spec as build, b.commit, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
+     coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'build', other.build_name)
+                 order by o.position)
+               from participant o join job_part other on other.job_id = j.id and other.position = o.position
+               where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
+     coalesce((select jsonb_agg(distinct h.path #> '{provider,address}')
+               from machine_path h where h.machine = p.machine), '[]') as providers
+   from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+     join job_part part on part.job_id = j.id and part.position = p.position
+     join run r on r.id = j.run_id join build b on b.id = part.build_id
+     left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
+     left join machine m on m.name = p.machine
+   where p.id = any($1) order by p.fence`,
+);
+
 /** Assignments of open participants, the oldest first. */
 export async function readAssignments(queries: Queries, participantIds: readonly string[]): Promise<Assignment[]> {
   if (participantIds.length === 0) return [];
-  const rows = await queries.rows(
-    STORED_ASSIGNMENT,
-    `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, part.path, part.suites,
-       b.spec as build, b.commit, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
-       coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'build', other.build_name)
-                   order by o.position)
-                 from participant o join job_part other on other.job_id = j.id and other.position = o.position
-                 where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
-       coalesce((select jsonb_agg(distinct h.path #> '{provider,address}')
-                 from machine_path h where h.machine = p.machine), '[]') as providers
-     from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-       join job_part part on part.job_id = j.id and part.position = p.position
-       join run r on r.id = j.run_id join build b on b.id = part.build_id
-       left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
-       left join machine m on m.name = p.machine
-     where p.id = any($1) order by p.fence`,
-    [participantIds],
-  );
-  const { configs } = await readCatalogue(queries);
+  const [rows, { configs }] = await Promise.all([
+    queries.rows(STORED_ASSIGNMENT, ASSIGNMENTS, [participantIds]),
+    readCatalogue(queries),
+  ]);
   const bootFactors = new Map(configs.map(({ name, bootFactor }) => [name, bootFactor]));
   return rows.flatMap((row) => {
     const assignment = assignmentOf(row, bootFactors);

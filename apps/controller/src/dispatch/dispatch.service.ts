@@ -6,7 +6,6 @@ import { log } from '@peerlab/runtime';
 import { AttemptStore, LeaseTaken } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { BuildService } from '../builds/build.service.js';
-import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { BuildQueue } from '../runs/build-queue.js';
 import { JobService } from '../runs/job.service.js';
@@ -20,6 +19,13 @@ const COLLISIONS_MAX = 5;
 const PAUSE_MS = 20;
 /** What pages show that changes when a job starts. */
 const CHANGED = { type: 'changed' as const, topics: ['machines', 'builds'] };
+
+/** Jobs that were started; `isAll`: no other one of their kind can start now. */
+interface Started {
+  count: number;
+  isAll: boolean;
+}
+const NONE: Started = { count: 0, isAll: true };
 
 /** Matches queued jobs with free machines and build slots, and ends participants whose lease ran out. */
 @Injectable()
@@ -62,56 +68,46 @@ export class DispatchService {
    */
   async dispatch(): Promise<number> {
     if (!(await this.#storage.hasRoom())) return 0;
-    let claimed = 0;
-    for (let collisions = 0; collisions < COLLISIONS_MAX; ) {
-      try {
-        const started = (await this.#startTests()) || (await this.#startBuild());
-        if (started === 0) return claimed;
-        claimed += started;
-        collisions = 0;
-      } catch (error) {
-        if (!(error instanceof LeaseTaken)) throw error;
-        collisions += 1;
-        await pause(randomInt(PAUSE_MS * collisions));
-      }
-    }
-    log.warn({ collisions: COLLISIONS_MAX, claimed }, 'dispatch-outrun');
-    return claimed;
+    return (await untilNone(() => this.#startTests())) + (await untilNone(() => this.#startBuild()));
   }
 
-  /** Starts tests that can start now, many in one transaction; 0 = there is none. Throws LeaseTaken when none was to be had. */
-  async #startTests(): Promise<number> {
+  /** Starts tests that can start now, many in one transaction. Throws LeaseTaken when none was to be had. */
+  async #startTests(): Promise<Started> {
     const found = await this.#tests.nextTests(this.#sql);
-    if (found.length === 0) return 0;
+    if (found.tests.length === 0) return NONE;
     return this.#sql.transaction(async (tx) => {
-      const tests = await this.#tests.lockTests(tx, found);
+      const tests = await this.#tests.lockTests(tx, found.tests);
       if (tests.length === 0) throw new LeaseTaken('another controller has all jobs or machines locked');
       const numbers = await this.#store.open(
         tx,
         tests.map(({ jobId, places }) => ({ jobId, participants: places })),
       );
+      const agents = new Set(tests.flatMap(({ places }) => places.map(({ agent }) => agent)));
       await this.#jobs.start(
         tx,
         tests.map(({ jobId: id, runId, places }) => ({ id, runId, places, number: numbers.get(id) ?? 1 })),
+        [...[...agents].map((agent) => ({ type: 'agent-work', agent }) as const), CHANGED],
       );
-      const agents = new Set(tests.flatMap(({ places }) => places.map(({ agent }) => agent)));
-      await announce(tx, ...[...agents].map((agent) => ({ type: 'agent-work', agent }) as const), CHANGED);
-      return tests.length;
+      return { count: tests.length, isAll: found.isAll && tests.length === found.tests.length };
     });
   }
 
   /** As #startTests, for one build. */
-  #startBuild(): Promise<number> {
+  async #startBuild(): Promise<Started> {
+    if (!(await this.#builds.hasBuilds(this.#sql))) return NONE;
     return this.#sql.transaction(async (tx) => {
       const build = await this.#builds.lockNextBuild(tx);
-      if (build === null) return 0;
+      if (build === null) return NONE;
       const { job_id: id, run_id: runId, build_id: buildId, agent, slot } = build;
       const participants = [{ role: SOLE_ROLE, agent, machine: null, slot }];
       const numbers = await this.#store.open(tx, [{ jobId: id, participants }]);
       await this.#buildService.begin(tx, buildId);
-      await this.#jobs.start(tx, [{ id, runId, places: [], number: numbers.get(id) ?? 1 }]);
-      await announce(tx, { type: 'agent-work', agent }, CHANGED);
-      return 1;
+      await this.#jobs.start(
+        tx,
+        [{ id, runId, places: [], number: numbers.get(id) ?? 1 }],
+        [{ type: 'agent-work', agent }, CHANGED],
+      );
+      return { count: 1, isAll: false };
     });
   }
 
@@ -127,4 +123,23 @@ export class DispatchService {
     }
     return reaped;
   }
+}
+
+/** Repeats a step until it has started all; returns how many. A step that another controller was quicker with is tried a few times. */
+async function untilNone(step: () => Promise<Started>): Promise<number> {
+  let claimed = 0;
+  for (let collisions = 0; collisions < COLLISIONS_MAX; ) {
+    try {
+      const { count, isAll } = await step();
+      claimed += count;
+      if (isAll) return claimed;
+      collisions = 0;
+    } catch (error) {
+      if (!(error instanceof LeaseTaken)) throw error;
+      collisions += 1;
+      await pause(randomInt(PAUSE_MS * collisions));
+    }
+  }
+  log.warn({ collisions: COLLISIONS_MAX, claimed }, 'dispatch-outrun');
+  return claimed;
 }

@@ -11,7 +11,7 @@ import { ParticipantStore, StaleFence } from '../attempts/participant-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { columnsOf, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
-import { Sql, type Queries } from '../platform/database/sql.js';
+import { prepared, Sql, type Queries } from '../platform/database/sql.js';
 import { Participant } from '../schema/attempts.js';
 import { Run } from '../schema/runs.js';
 import { readAssignments } from './assignment.js';
@@ -35,6 +35,25 @@ const KNOWN = {
 
 /** A participant that an agent holds, as the tables know it. */
 type KnownParticipant = RowOf<typeof KNOWN>;
+
+const TO_SAY = {
+  ...pick(PARTICIPANT, 'id', 'state'),
+  ...pick(columnsOf(Run), 'cancel_requested'),
+  peer_failure: nullable(text),
+};
+// One that runs, is not canceled and has no failed peer leaves nothing to say.
+const OPEN = prepared(
+  `select p.id, p.state, r.cancel_requested, peer.failure as peer_failure
+   from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+     join run r on r.id = j.run_id
+     left join lateral (
+       select 'participant ' || o.role || ' failed: ' || coalesce(o.failure ->> 'message', '') as failure
+       from participant o where o.attempt_id = p.attempt_id and o.id <> p.id and o.failure is not null
+       order by o.ended_at limit 1) peer on true
+   where p.agent = $1 and p.state <> 'ended'
+     and (p.state = 'assigned' or r.cancel_requested or peer.failure is not null)
+   order by p.fence`,
+);
 
 /**
  * Keeps agents and tables in step: what an agent reports, in hello and in every heartbeat, is compared
@@ -101,27 +120,8 @@ export class ReconcileService {
    * `isDue` tells whether an order is to be sent now.
    */
   async ordersFor(agent: string, held: readonly HeldParticipant[], isDue: IsDue = () => true): Promise<Order[]> {
-    const orders: Order[] = await this.#drops(agent, held, isDue);
     const byId = new Map(held.map((participant) => [participant.participantId, participant]));
-    // One that runs, is not canceled and has no failed peer leaves nothing to say.
-    const open = await this.#sql.rows(
-      {
-        ...pick(PARTICIPANT, 'id', 'state'),
-        ...pick(columnsOf(Run), 'cancel_requested'),
-        peer_failure: nullable(text),
-      },
-      `select p.id, p.state, r.cancel_requested, peer.failure as peer_failure
-       from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-         join run r on r.id = j.run_id
-         left join lateral (
-           select 'participant ' || o.role || ' failed: ' || coalesce(o.failure ->> 'message', '') as failure
-           from participant o where o.attempt_id = p.attempt_id and o.id <> p.id and o.failure is not null
-           order by o.ended_at limit 1) peer on true
-       where p.agent = $1 and p.state <> 'ended'
-         and (p.state = 'assigned' or r.cancel_requested or peer.failure is not null)
-       order by p.fence`,
-      [agent],
-    );
+    const [orders, open] = await Promise.all([this.#drops(agent, held, isDue), this.#sql.rows(TO_SAY, OPEN, [agent])]);
     const assigned: string[] = [];
     for (const { id, state, cancel_requested, peer_failure } of open) {
       const taken = byId.has(id) || state === 'running';

@@ -1,9 +1,15 @@
 import { FARM_LAB_SUITES_MAX, REPOSITORIES_MAX, type Catalogue, type FarmCatalogue } from '@peerlab/contracts';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
-import type { Queries } from '../platform/database/sql.js';
+import { prepared, type Queries } from '../platform/database/sql.js';
 import { Agent } from '../schema/fleet.js';
 
 const TELLER = { ...pick(columnsOf(Agent), 'catalogue'), online: bool, builds: bool };
+
+const TOLD = prepared(
+  `select a.catalogue, agent_online(a) as online, 'build' = any(a.capabilities) as builds from agent a
+   where a.catalogue is not null or 'build' = any(a.capabilities)
+   order by online desc, a.last_seen_at desc, a.name`,
+);
 
 /** What an agent told, and whether it builds kernels; null = it is older than the catalogue. */
 export interface Told {
@@ -17,12 +23,7 @@ export interface Told {
  * the one that was seen last is believed.
  */
 export async function readCatalogue(queries: Queries): Promise<FarmCatalogue> {
-  const agents = await queries.rows(
-    TELLER,
-    `select a.catalogue, agent_online(a) as online, 'build' = any(a.capabilities) as builds from agent a
-     where a.catalogue is not null or 'build' = any(a.capabilities)
-     order by online desc, a.last_seen_at desc, a.name`,
-  );
+  const agents = await queries.rows(TELLER, TOLD);
   const builders = agents.filter(({ builds }) => builds);
   const online = builders.filter((builder) => builder.online);
   const believed = new Set(online.length > 0 ? online : builders.slice(0, 1));

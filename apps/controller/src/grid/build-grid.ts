@@ -24,6 +24,7 @@ import {
 import { Sql } from '../platform/database/sql.js';
 import { Result } from '../schema/results.js';
 import { Job } from '../schema/runs.js';
+import { withRole, worstOfRoles } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { readTestedCombinations } from './combinations.js';
 import { foldRows } from './fold-rows.js';
@@ -33,7 +34,7 @@ import { IS_TESTED } from './tested-jobs.js';
 import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
 
 const KERNEL_RESULT = {
-  ...pick(columnsOf(Result), 'verdict', 'reason', 'log', 'attempt_id', 'stored_at'),
+  ...pick(columnsOf(Result), 'role', 'verdict', 'reason', 'log', 'attempt_id', 'stored_at'),
   ...pick(columnsOf(Job), 'machine'),
   run: json<KernelResult['run']>(),
   combination: json<Combination>(),
@@ -106,7 +107,7 @@ export class BuildGridView {
   async results(key: string, suite: string, test: string): Promise<KernelResult[]> {
     const rows = await this.#sql.rows(
       KERNEL_RESULT,
-      `select x.verdict, x.reason, x.log, x.attempt_id, j.machine, x.stored_at,
+      `select x.role, x.verdict, x.reason, x.log, x.attempt_id, j.machine, x.stored_at,
          jsonb_build_object('id', r.id, 'name', r.name) as run,
          jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination
        from (
@@ -118,11 +119,12 @@ export class BuildGridView {
          where b.bundle_key = $1) j
          join result x on x.attempt_id = j.attempt_id and x.suite = $2 and x.test = $3
          join combination c on c.hash = j.combination join run r on r.id = j.run_id
-       where j.place <= ${KERNEL_ATTEMPTS} order by j.combination, j.ended_at desc`,
+       where j.place <= ${KERNEL_ATTEMPTS} order by j.combination, j.ended_at desc, x.role`,
       [key, suite, test],
     );
     const repeats = new Map<string, (typeof rows)[number][]>();
-    for (const row of rows) {
+    for (const { reason, ...found } of worstOfRoles(rows, ({ attempt_id: id }) => id)) {
+      const row = { ...found, reason: reason === null ? null : withRole(found.role, reason) };
       const own = repeats.get(row.combination.hash);
       if (own === undefined) repeats.set(row.combination.hash, [row]);
       else own.push(row);

@@ -1,4 +1,4 @@
-import { pairOf, type BootNumber, type GridColumn } from '@peerlab/contracts';
+import { pairOf, type BootNumber, type GridColumn, type PeerPath, type TestedRole } from '@peerlab/contracts';
 import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
@@ -19,6 +19,8 @@ const COLUMN = {
   log_lines: nullable(json<GridColumn['logLines']>()),
   busy: nullable(json<NonNullable<GridColumn['busy']>>()),
   boot: nullable(json<BootNumber>()),
+  /** Of a job with several. */
+  roles: nullable(json<(Omit<TestedRole, 'pair'> & { path: PeerPath })[]>()),
 };
 
 export type FoundColumn = RowOf<typeof COLUMN> & { aliases: readonly string[] };
@@ -137,6 +139,10 @@ export function columnsSql(of: GridSource): string {
       (select jsonb_object_agg(s.stream, s.next) from stream s
        where s.participant_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
       ${BOOT} as boot,
+      (select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'path', o.path,
+           'build', jsonb_build_object('id', o.build_id, 'name', o.build_name),
+           'release', (select u.manifest -> 'release' from build b join bundle u on u.key = b.bundle_key where b.id = o.build_id))
+         order by o.position) from job_role o where o.job_id = j.id) as roles,
       (select jsonb_build_object('jobId', o.id, 'runId', o.run_id, 'runName', q.name, 'state', o.state)
        from job o join run q on q.id = o.run_id where o.id = j.open_id) as busy
     from j join run r on r.id = j.run_id join combination c on c.hash = j.combination
@@ -151,6 +157,7 @@ export function gridColumn(row: FoundColumn, newest: Date | undefined): GridColu
     build: { ...row.build, aliases: [...row.aliases] },
     machine: row.machine,
     pair: pairOf(row.path),
+    ...(row.roles === null ? {} : { roles: row.roles.map(({ path, ...role }) => ({ ...role, pair: pairOf(path) })) }),
     runId: row.run_id,
     runName: row.run_name,
     jobId: row.job_id,

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { PeerPath, Verdict } from '@peerlab/contracts';
-import { announce } from '../platform/database/bus.js';
-import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
+import { announce, type BusMessage } from '../platform/database/bus.js';
+import { bool, columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
-import type { Queries } from '../platform/database/sql.js';
+import { prepared, type Queries } from '../platform/database/sql.js';
 import { Job, Run } from '../schema/runs.js';
 import type { MachineWish } from './candidates.js';
 import { queueAt } from './order.js';
-import { announceRun, rollUpRun } from './rollup.js';
+import { rollUpRun, runChanged } from './rollup.js';
 
 /** Pause before a further attempt grows with their number; what broke needs a moment. */
 export const RETRY_PAUSE_SECONDS = 2;
@@ -58,6 +58,13 @@ export interface StartedJob {
   /** Of its attempt, from 1. */
   number: number;
 }
+
+const START = prepared(`
+  update job j set state = 'running', not_before = null, machine = n.places #>> '{0,machine}', path = n.places #> '{0,path}'
+  from jsonb_to_recordset($1) as n(id uuid, places jsonb) where j.id = n.id`);
+const LOCK_RUNS = prepared(
+  `select state = 'queued' as queued from run where id = any($1) and (state = 'queued' or id = any($2)) order by id for update`,
+);
 
 /** Jobs of one insert: a row of 16 000 has some 500 bytes of JSON. */
 const INSERTED_AT_ONCE = 8000;
@@ -118,13 +125,10 @@ export class JobService {
   /**
    * queued → running; their runs run from the first one on. The row of a run is locked only when that changes, or when
    * results of an earlier attempt count no more.
+   * @param others what else the transaction announces
    */
-  async start(tx: Queries, started: readonly StartedJob[]): Promise<void> {
-    await tx.run(
-      `update job j set state = 'running', not_before = null, machine = n.places #>> '{0,machine}', path = n.places #> '{0,path}'
-       from jsonb_to_recordset($1) as n(id uuid, places jsonb) where j.id = n.id`,
-      [jsonb(started)],
-    );
+  async start(tx: Queries, started: readonly StartedJob[], others: readonly BusMessage[]): Promise<void> {
+    await tx.run(START, [jsonb(started)]);
     const several = started.filter(({ places }) => places.length > 1);
     if (several.length > 0) {
       await tx.run(
@@ -137,16 +141,16 @@ export class JobService {
     }
     const runs = [...new Set(started.map(({ runId }) => runId))].toSorted();
     const again = new Set(started.flatMap(({ runId, number }) => (number > 1 ? [runId] : [])));
-    await tx.run(`select 1 from run where id = any($1) and (state = 'queued' or id = any($2)) order by id for update`, [
-      runs,
-      [...again],
-    ]);
-    await tx.run(
-      `update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
-       where id = any($1) and state = 'queued'`,
-      [runs],
-    );
-    for (const run of runs) await (again.has(run) ? rollUpRun(tx, run) : announceRun(tx, run));
+    const locked = await tx.rows({ queued: bool }, LOCK_RUNS, [runs, [...again]]);
+    if (locked.some(({ queued }) => queued)) {
+      await tx.run(
+        `update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
+         where id = any($1) and state = 'queued'`,
+        [runs],
+      );
+    }
+    for (const run of again) await rollUpRun(tx, run);
+    await announce(tx, ...runs.filter((run) => !again.has(run)).map(runChanged), ...others);
   }
 
   /** running → queued, keeping its age in the queue. Another machine may take it, where it is not for one alone. */

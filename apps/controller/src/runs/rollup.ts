@@ -1,5 +1,5 @@
 import { worstVerdict, type RunState, type Verdict } from '@peerlab/contracts';
-import { announce } from '../platform/database/bus.js';
+import { announce, type BusMessage } from '../platform/database/bus.js';
 import { bool, columnsOf, integer, pick, word } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
@@ -49,11 +49,12 @@ export async function rollUpRun(tx: Queries, runId: string): Promise<RunState> {
      where id = $1`,
     [runId, verdict, JSON.stringify(counts), ended, state],
   );
-  await announceRun(tx, runId);
+  await announce(tx, runChanged(runId));
   return state;
 }
 
 /** Tells browsers that a run is not as it was. */
-export async function announceRun(tx: Queries, runId: string): Promise<void> {
-  await announce(tx, { type: 'changed', topics: [`run:${runId}`, 'runs', 'grid'] });
-}
+export const runChanged = (runId: string): BusMessage => ({
+  type: 'changed',
+  topics: [`run:${runId}`, 'runs', 'grid'],
+});

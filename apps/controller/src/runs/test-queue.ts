@@ -20,7 +20,7 @@ import {
   uuid,
   type RowOf,
 } from '../platform/database/row-shape.js';
-import type { Queries } from '../platform/database/sql.js';
+import { prepared, type Prepared, type Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
 import {
   bindsAny,
@@ -79,25 +79,51 @@ const ABLE = `
 /** Jobs at the beginning of the queue among which they are looked for first. */
 const FIRST = 400;
 const ABLE_AMONG_FIRST = `
-  select j.id from (
-    select * from job j where j.state = 'queued' and ${AFTER} order by ${queueOrder('j')} limit ${FIRST}) j
-  where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER} or ${ABLE_TO_CHECK})`;
+  select j.id from beginning j where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER} or ${ABLE_TO_CHECK})`;
 
-const ROLE = {
-  id: uuid,
-  run_id: uuid,
+/** A role of a job in the queue. */
+interface RoleRow {
+  id: string;
+  run_id: string;
   /** The place of the job in the queue, exact: a time of JavaScript has no microseconds. */
-  queue_at: text,
-  queued_at: text,
-  job_position: integer,
-  same_labels: columnsOf(Job).same_labels,
-  roles: integer,
-  role: text,
-  wish: json<MachineWish>(),
+  queue_at: string;
+  queued_at: string;
+  job_position: number;
+  same_labels: string[];
+  roles: number;
+  role: string;
+  wish: MachineWish;
   /** Its kernel's modules take the pair that they are told. */
-  binds: bool,
-};
-type RoleRow = RowOf<typeof ROLE>;
+  binds: boolean;
+}
+const LINE = { is_whole: bool, roles: json<RoleRow[]>() };
+
+/**
+ * The roles of the first jobs in the queue of which a free machine has the hardware, and whether all jobs were looked at. In
+ * one row, so that this is known when there are none.
+ * @param able SQL: ids of queued tests for the hardware of free machines
+ */
+const lineOf = (able: string, isWhole: string): Prepared =>
+  prepared(`
+    with free as materialized (
+      select m.name, p.combination, m.unproven is null as serves from machine m join agent a on a.name = m.agent
+        join machine_path p on p.machine = m.name where ${CAN_START}),
+    beginning as materialized (
+      select id, kind, combination, only_machine, roles, purpose from job j where j.state = 'queued' and ${AFTER} order by ${queueOrder('j')} limit ${FIRST}),
+    able as materialized (${able}),
+    line as (
+      select j.* from able join job j on j.id = able.id join run r on r.id = j.run_id
+      where ${DUE} and ${ITS_TURN}
+        and ${AFTER}
+      order by ${queueOrder('j')} limit ${WINDOW})
+    select ${isWhole} as is_whole, coalesce((
+      select jsonb_agg(jsonb_build_object('id', j.id, 'run_id', j.run_id, 'queue_at', j.queue_at::text, 'queued_at', j.queued_at::text,
+          'job_position', j.position, 'same_labels', j.same_labels, 'roles', j.roles, 'role', part.role,
+          'wish', ${wishOfPart('j', 'part')}, 'binds', ${bindsAny('part.build_id')})
+        order by ${queueOrder('j')}, part.position)
+      from line j join job_part part on part.job_id = j.id), '[]') as roles`);
+const LINE_OF_FIRST = lineOf(ABLE_AMONG_FIRST, `(select count(*) from beginning) < ${FIRST}`);
+const LINE_OF_ALL = lineOf(ABLE, 'true');
 
 const SEAT = {
   key: text,
@@ -112,23 +138,46 @@ const SEAT = {
 };
 type FoundSeat = Seat & { path: PeerPath };
 
+/** Of each wish the machines that meet it, those that can start first. */
+const SEATS = prepared(`select w.key, s.* from jsonb_to_recordset($1)
+        as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean, for_health boolean,
+          binds boolean, roles int)
+      cross join lateral (
+        select m.name as machine, m.agent, m.labels, p.path, ${CAN_START} as is_free, a.test_slots as slots,
+          coalesce(case when a.test_slots is not null then (
+            select jsonb_agg(l.slot) from lease l
+            where l.agent = a.name and l.machine is not null and l.released_at is null) end, '[]') as taken
+        from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
+        where ${fitsWish('w')} and (p.position = 0 or a.binds_pairs and w.binds) and ${serves('w.for_health')}
+          and case when w.roles = 1 then ${CAN_START}
+            else ${TAKES_TESTS} and a.protocol >= ${ROLES_PROTOCOL} and (m.reachable or ${IS_LEASED}) end
+        order by ${CAN_START} desc, ${LEAST_USED}
+        limit case when w.roles = 1 then ${SEATS_OF_ONE} else ${SEATS_OF_MANY} end) s`);
+const LOCK_JOBS = prepared(
+  `select id, purpose from job where id = any($1) and state = 'queued' order by id for no key update skip locked`,
+);
+const LOCK_MACHINES = prepared(`
+  select m.name from machine m join agent a on a.name = m.agent where m.name = any($1) and ${CAN_START}
+    and ${serves('m.name = any($2)')}
+  order by m.name for no key update of m skip locked`);
+
 /** Finds the queued tests that can start. Jobs and machines are locked, and skipped where another controller has them locked. */
 @Injectable()
 export class TestQueue {
   /**
    * The first tests that free machines may take, in their order, with the machines: of those that may, the least recently
    * used ones, by name where none was ever used. Empty = none can start. By the rule of contracts' planClaims; nothing is
-   * locked yet.
+   * locked yet. `isAll`: once they have started, no other one can.
    */
-  async nextTests(queries: Queries): Promise<ClaimableTest[]> {
+  async nextTests(queries: Queries): Promise<{ tests: ClaimableTest[]; isAll: boolean }> {
     const state = new ClaimState();
     for (let after: RoleRow | null = null; ; ) {
       const rows: RoleRow[] = await this.#line(queries, after);
       const last = rows.at(-1);
-      if (last === undefined) return [];
-      const claims = await this.#plan(queries, rows, state);
-      if (claims.length > 0) return claims;
-      if (jobsIn(rows) < WINDOW) return [];
+      if (last === undefined) return { tests: [], isAll: true };
+      const tests = await this.#plan(queries, rows, state);
+      const isAll = jobsIn(rows) < WINDOW;
+      if (tests.length > 0 || isAll) return { tests, isAll };
       after = last;
     }
   }
@@ -138,23 +187,16 @@ export class TestQueue {
    * what changed since, is left out.
    */
   async lockTests(tx: Queries, tests: readonly ClaimableTest[]): Promise<ClaimableTest[]> {
-    const jobs = await tx.rows(
-      pick(columnsOf(Job), 'id', 'purpose'),
-      `select id, purpose from job where id = any($1) and state = 'queued' order by id for no key update skip locked`,
-      [tests.map(({ jobId }) => jobId)],
-    );
+    const jobs = await tx.rows(pick(columnsOf(Job), 'id', 'purpose'), LOCK_JOBS, [tests.map(({ jobId }) => jobId)]);
     const isLocked = new Set(jobs.map(({ id }) => id));
     const checks = new Set(jobs.flatMap(({ id, purpose }) => (purpose === 'health' ? [id] : [])));
     const placesOf = (some: readonly ClaimableTest[]): string[] =>
       some.flatMap(({ places }) => places.map(({ machine }) => machine));
     const left = tests.filter(({ jobId }) => isLocked.has(jobId));
-    const machines = await tx.rows(
-      { name: text },
-      `select m.name from machine m join agent a on a.name = m.agent where m.name = any($1) and ${CAN_START}
-         and ${serves('m.name = any($2)')}
-       order by m.name for no key update of m skip locked`,
-      [placesOf(left), placesOf(left.filter(({ jobId }) => checks.has(jobId)))],
-    );
+    const machines = await tx.rows({ name: text }, LOCK_MACHINES, [
+      placesOf(left),
+      placesOf(left.filter(({ jobId }) => checks.has(jobId))),
+    ]);
     const isFree = new Set(machines.map(({ name }) => name));
     return left.filter(({ places }) => places.every(({ machine }) => isFree.has(machine)));
   }
@@ -165,29 +207,16 @@ export class TestQueue {
    * queue for busy ones costs nothing.
    */
   async #line(queries: Queries, after: RoleRow | null): Promise<RoleRow[]> {
-    const first = await this.#read(queries, after, ABLE_AMONG_FIRST);
-    return jobsIn(first) === WINDOW ? first : this.#read(queries, after, ABLE);
+    const first = await this.#read(queries, after, LINE_OF_FIRST);
+    if (first.is_whole || jobsIn(first.roles) === WINDOW) return first.roles;
+    return (await this.#read(queries, after, LINE_OF_ALL)).roles;
   }
 
-  /** @param able SQL: ids of queued tests for the hardware of free machines */
-  #read(queries: Queries, after: RoleRow | null, able: string): Promise<RoleRow[]> {
-    return queries.rows(
-      ROLE,
-      `with free as materialized (
-         select m.name, p.combination, m.unproven is null as serves from machine m join agent a on a.name = m.agent
-           join machine_path p on p.machine = m.name where ${CAN_START}),
-       able as materialized (${able}),
-       line as (
-         select j.* from able join job j on j.id = able.id join run r on r.id = j.run_id
-         where ${DUE} and ${ITS_TURN}
-           and ${AFTER}
-         order by ${queueOrder('j')} limit ${WINDOW})
-       select j.id, j.run_id, j.queue_at::text, j.queued_at::text, j.position as job_position, j.same_labels, j.roles,
-         part.role, ${wishOfPart('j', 'part')} as wish, ${bindsAny('part.build_id')} as binds
-       from line j join job_part part on part.job_id = j.id
-       order by ${queueOrder('j')}, part.position`,
-      [after?.queue_at ?? null, after?.queued_at ?? null, after?.job_position ?? null, after?.id ?? null],
-    );
+  async #read(queries: Queries, after: RoleRow | null, line: Prepared): Promise<RowOf<typeof LINE>> {
+    const { queue_at, queued_at, job_position, id } = after ?? {};
+    const row = await queries.one(LINE, line, [queue_at ?? null, queued_at ?? null, job_position ?? null, id ?? null]);
+    if (row === null) throw new Error('the line of the queue is one row');
+    return row;
   }
 
   async #plan(queries: Queries, rows: readonly RoleRow[], state: ClaimState): Promise<ClaimableTest[]> {
@@ -236,32 +265,15 @@ export class TestQueue {
   ): Promise<{ seatsOf: (row: RoleRow) => FoundSeat[]; slots: Map<string, AgentSlots & { unused: number[] }> }> {
     const keyOf = (row: RoleRow): string => `${Math.min(row.roles, 2)} ${row.binds} ${wishKey(row.wish)}`;
     const wishes = new Map(roles.map((row) => [keyOf(row), row]));
-    const rows = await queries.rows(
-      SEAT,
-      `select w.key, s.* from jsonb_to_recordset($1)
-           as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean, for_health boolean,
-             binds boolean, roles int)
-         cross join lateral (
-           select m.name as machine, m.agent, m.labels, p.path, ${CAN_START} as is_free, a.test_slots as slots,
-             coalesce(case when a.test_slots is not null then (
-               select jsonb_agg(l.slot) from lease l
-               where l.agent = a.name and l.machine is not null and l.released_at is null) end, '[]') as taken
-           from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
-           where ${fitsWish('w')} and (p.position = 0 or a.binds_pairs and w.binds) and ${serves('w.for_health')}
-             and case when w.roles = 1 then ${CAN_START}
-               else ${TAKES_TESTS} and a.protocol >= ${ROLES_PROTOCOL} and (m.reachable or ${IS_LEASED}) end
-           order by ${CAN_START} desc, ${LEAST_USED}
-           limit case when w.roles = 1 then ${SEATS_OF_ONE} else ${SEATS_OF_MANY} end) s`,
-      [
-        JSON.stringify(
-          [...wishes].map(([key, { wish, binds, roles: count }]) => {
-            const { onlyMachine, ownSuites, forHealth = false, ...rest } = wish;
-            const asked = { only_machine: onlyMachine, own_suites: ownSuites, for_health: forHealth };
-            return { key, binds, roles: count, ...asked, ...rest };
-          }),
-        ),
-      ],
-    );
+    const rows = await queries.rows(SEAT, SEATS, [
+      JSON.stringify(
+        [...wishes].map(([key, { wish, binds, roles: count }]) => {
+          const { onlyMachine, ownSuites, forHealth = false, ...rest } = wish;
+          const asked = { only_machine: onlyMachine, own_suites: ownSuites, for_health: forHealth };
+          return { key, binds, roles: count, ...asked, ...rest };
+        }),
+      ),
+    ]);
     const seats = new Map<string, FoundSeat[]>();
     const slots = new Map<string, AgentSlots & { unused: number[] }>();
     for (const { key, machine, agent, labels, path, is_free: isFree, slots: total, taken } of rows) {

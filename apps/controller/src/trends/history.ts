@@ -3,7 +3,7 @@ import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts
 import { readCombinations } from '../grid/combinations.js';
 import { BUILT_GIT } from '../platform/database/built-git.js';
 import { ofKernels } from '../platform/database/purpose.js';
-import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
 import { Result } from '../schema/results.js';
@@ -19,6 +19,8 @@ const ENTRY = {
   run_name: text,
   kernel: KERNEL,
   combination: text,
+  /** Null where its attempt has one. */
+  role: nullable(text),
 };
 
 /** Name of build `b` with what its bundle `u` says of it. */
@@ -61,7 +63,10 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
   const statement = `
     select x.attempt_id, x.verdict, x.reason, x.duration_ms, x.log, x.stored_at,
       to_char(x.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as exact,
-      j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.machine, j.combination
+      j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.combination,
+      case when j.roles > 1 then x.role end as role,
+      case when j.roles = 1 then j.machine
+        else (select machine from participant where attempt_id = x.attempt_id and role = x.role) end as machine
     from result x join attempt t on t.id = x.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
       join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
     where ${conditions.join(' and ')} and j.combination is not null and ${ofKernels()}
@@ -79,6 +84,7 @@ function historyEntry(row: RowOf<typeof ENTRY>): HistoryEntry {
     at: row.stored_at.toISOString(),
     run: { id: row.run_id, name: row.run_name },
     kernel: row.kernel,
+    ...(row.role === null ? {} : { role: row.role }),
     machine: row.machine,
     combination: row.combination,
   };

@@ -57,7 +57,7 @@ export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): Pa
     else groups.push([result]);
   }
   return groups.map((all) => {
-    const group = worstOfRoles(all);
+    const group = worstOfRoles(all, ({ test }) => test);
     const [{ attempt_id: attemptId, suite } = { attempt_id: '', suite: '' }] = group;
     const tests = group.map(({ test }) => test);
     const positions = group.map(({ position }) => position);
@@ -81,13 +81,17 @@ export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): Pa
   });
 }
 
-/** One result for each test, at the first place that it has. Pure. */
-export function worstOfRoles<T extends { test: string; verdict: Verdict }>(results: readonly T[]): T[] {
+/**
+ * Of what several participants report of one test the worst result, the first of equal ones; at the first place that the
+ * test has. Pure.
+ * @param keyOf names the test, and its attempt where there are several
+ */
+export function worstOfRoles<T extends { verdict: Verdict }>(results: readonly T[], keyOf: (result: T) => string): T[] {
   const byTest = new Map<string, T>();
   for (const result of results) {
-    const known = byTest.get(result.test);
+    const known = byTest.get(keyOf(result));
     if (known === undefined || worstVerdict([known.verdict, result.verdict]) !== known.verdict) {
-      byTest.set(result.test, result);
+      byTest.set(keyOf(result), result);
     }
   }
   return [...byTest.values()];

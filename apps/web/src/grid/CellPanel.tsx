@@ -10,7 +10,8 @@ import { Ago } from '../ui/time.js';
 import { QuerySection } from '../ui/section.js';
 import { FailureMemory } from '../failures/FailureMemory.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
-import { Evidence } from './Evidence.js';
+import { CellEvidence } from './Evidence.js';
+import { RoleList } from './RoleList.js';
 import { Measured } from './Measured.js';
 import type { MetricFrame } from './metrics.js';
 import { alikeCells, isPending, metricsOf, reasonLookup, verdictAt } from './model.js';
@@ -49,12 +50,12 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
     <PanelFrame suite={what.suite} test={what.test} onClose={onClose}>
       <p className="row">
         <PathChip kind={at.combination.identity.pathKind} />
-        {at.machine !== null && (
+        {at.machine !== null && at.roles === undefined && (
           <Link to="/machines/$machine" params={{ machine: at.machine }}>
             {at.machine}
           </Link>
         )}
-        {at.pair !== null && <span className="muted">{pairText(at.pair)}</span>}
+        {at.pair !== null && at.roles === undefined && <span className="muted">{pairText(at.pair)}</span>}
         <span>
           kernel{' '}
           <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
@@ -63,6 +64,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
           {at.build.aliases.length > 0 && <span className="muted"> also {at.build.aliases.join(', ')}</span>}
         </span>
       </p>
+      {at.roles !== undefined && <RoleList roles={at.roles} />}
       {at.boot !== null && (
         <p>
           {boots.length > 1 && reason !== undefined && `${reason}. `}
@@ -97,7 +99,12 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
           {(result) => (
             <>
               <SuspectNotice suspects={result.suspects} />
-              <Evidence cell={result} kind={at.combination.identity.pathKind} />
+              <CellEvidence
+                result={result}
+                kind={at.combination.identity.pathKind}
+                attempt={at.attemptId ?? ''}
+                roles={at.roles}
+              />
             </>
           )}
         </QuerySection>

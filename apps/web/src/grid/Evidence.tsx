@@ -1,12 +1,69 @@
-import { proofText, VERDICT_TABLE, type PathKind, type Proof, type ResultView } from '@peerlab/contracts';
+import { Link } from '@tanstack/react-router';
+import {
+  proofText,
+  SOLE_ROLE,
+  VERDICT_TABLE,
+  type PathKind,
+  type Proof,
+  type ResultEvidence,
+  type ResultView,
+  type TestedRole,
+} from '@peerlab/contracts';
 import { Fragment, type ReactNode } from 'react';
-import { proofDetailText } from '../runs/evidence.js';
+import { evidenceSearch, proofDetailText } from '../runs/evidence.js';
 import { EvidenceList } from '../runs/EvidenceList.js';
+import { linesText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
 
+/**
+ * What a cell shows: its result, and where several machines took part, whose it is and what the others say.
+ * @param roles what each role boots and where, as far as it is known
+ */
+export function CellEvidence({
+  result,
+  kind,
+  attempt,
+  roles = [],
+}: {
+  result: ResultEvidence;
+  kind: PathKind;
+  attempt: string;
+  roles?: readonly TestedRole[] | undefined;
+}): ReactNode {
+  if (result.role === SOLE_ROLE) return <Evidence cell={result} kind={kind} />;
+  return [result, ...result.others].map((each) => (
+    <section key={each.role} aria-label={`Evidence of ${each.role}`}>
+      <h3 className="row">
+        <RoleName role={each.role} tested={roles.find(({ role }) => role === each.role)} />
+      </h3>
+      <Evidence cell={each} kind={kind} />
+      {each !== result && each.log !== null && (
+        <Link to="/attempts/$attempt" params={{ attempt }} search={evidenceSearch(each.log)}>
+          Log of {each.role}: {each.log.stream} lines {linesText(each.log.fromSeq, each.log.toSeq)}
+        </Link>
+      )}
+    </section>
+  ));
+}
+
+/** A role with its kernel and its machine. */
+export function RoleName({ role, tested }: { role: string; tested: TestedRole | undefined }): ReactNode {
+  return (
+    <>
+      <span>{role}</span>
+      {tested !== undefined && (
+        <span className="muted">
+          {tested.build.name}
+          {tested.machine !== null && ` on ${tested.machine}`}
+        </span>
+      )}
+    </>
+  );
+}
+
 /** Verdict, reason and proof of a result. */
-export function Evidence({ cell, kind }: { cell: ResultView; kind: PathKind }): ReactNode {
+function Evidence({ cell, kind }: { cell: ResultView; kind: PathKind }): ReactNode {
   return (
     <>
       <p className="row">

@@ -13,6 +13,7 @@ import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
 import { PickHardware } from './PickHardware.js';
+import { RoleList, rolesText } from './RoleList.js';
 import { WIDE_COLUMNS, type ColumnWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
@@ -144,7 +145,7 @@ function DenseHeader({
               <Link to="/builds/$build" params={{ build: build.id }} className="upright" tabIndex={-1}>
                 {work !== null && <span aria-hidden="true">◐ </span>}
                 {boots !== null && <span className="muted">{shortBoots(column, bootsOf(fromColumn + index))} </span>}
-                {build.name}
+                {column.roles?.map((role) => role.build.name).join(' ⇄ ') ?? build.name}
                 {build.aliases.length > 0 && <span className="muted"> +{build.aliases.length}</span>}
               </Link>
               {work !== null && <span className="unseen">, {work}</span>}
@@ -183,7 +184,11 @@ function columnTitle(column: GridColumn, boots: string | null): string {
     ...(build.git === null ? [] : [gitTitle(build.git)]),
     ...(boots === null ? [] : [boots]),
     ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
-    ...(column.pair === null ? [] : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
+    ...(column.roles !== undefined
+      ? rolesText(column.roles)
+      : column.pair === null
+        ? []
+        : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
     ...(build.aliases.length === 0 ? [] : [`the same kernel as ${build.aliases.join(', ')}`]),
     ...(build.features?.length ? [`has ${build.features.join(', ')}`] : []),
     ...(at === null ? [] : [new Date(at).toLocaleString()]),
@@ -240,6 +245,7 @@ function Build({ column, boots, showRun }: { column: GridColumn; boots: string |
         </span>
       )}
       {boots !== null && <span>{boots}</span>}
+      {column.roles !== undefined && <RoleList roles={column.roles} />}
       {features}
       <span className="muted">
         <Ago at={column.at} />

@@ -10,7 +10,7 @@ import { QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { FailureMemory } from '../failures/FailureMemory.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
-import { Evidence } from './Evidence.js';
+import { CellEvidence } from './Evidence.js';
 import { kernelBefore } from './kernel-model.js';
 import { Measured } from './Measured.js';
 import type { MetricFrame } from './metrics.js';
@@ -118,7 +118,7 @@ function Results({
   return (
     <>
       <QuerySection query={query} what="the result">
-        {(result) => <Evidence cell={result} kind={combination.identity.pathKind} />}
+        {(result) => <CellEvidence result={result} kind={combination.identity.pathKind} attempt={attemptId} />}
       </QuerySection>
       {VERDICT_TABLE[chosen.verdict].wrong && <FailureMemory attempt={attemptId} subject={{ suite, test }} />}
       {grid.combination === null && (

@@ -23,7 +23,7 @@ export interface ColumnGroup {
   combination: GridColumn['combination'];
   /** Column indices, first to last. */
   columns: number[];
-  /** Names of the machines with this combination, each once. */
+  /** Names of the machines with this combination, each once; those of the first role stand before the others of their column. */
   machines: string[];
 }
 
@@ -37,7 +37,9 @@ export function groupColumns(columns: readonly GridColumn[], isByMachine = false
       groups.push(group);
     }
     group.columns.push(index);
-    if (column.machine !== null && !group.machines.includes(column.machine)) group.machines.push(column.machine);
+    for (const machine of [column.machine, ...(column.roles ?? []).map((role) => role.machine)]) {
+      if (machine !== null && !group.machines.includes(machine)) group.machines.push(machine);
+    }
   });
   return groups;
 }

@@ -87,7 +87,7 @@ function Strip({ line, where }: { line: HistoryLine; where: string }): ReactNode
             <span key={group[0]?.attemptId} className="strip-kernel">
               <span className="strip-glyphs">
                 {group.map((entry) => (
-                  <Mark key={entry.attemptId} entry={entry} />
+                  <Mark key={`${entry.attemptId} ${entry.role}`} entry={entry} />
                 ))}
               </span>
               <KernelLabel entry={group[0]} />

@@ -25,7 +25,7 @@ export function HistoryTable({
       <h2 id="results-head">Results, newest first</h2>
       <ListTable
         rows={entries}
-        keyOf={(entry) => entry.attemptId}
+        keyOf={(entry) => `${entry.attemptId} ${entry.role}`}
         columns={[
           { name: 'Verdict', render: (entry) => <VerdictMark verdict={entry.verdict} long /> },
           { name: 'When', render: (entry) => <Ago at={entry.at} /> },
@@ -51,12 +51,16 @@ export function HistoryTable({
           },
           {
             name: 'Machine',
-            render: (entry) =>
-              entry.machine !== null && (
-                <Link to="/machines/$machine" params={{ machine: entry.machine }}>
-                  {entry.machine}
-                </Link>
-              ),
+            render: (entry) => (
+              <>
+                {entry.role !== undefined && `${entry.role} on `}
+                {entry.machine !== null && (
+                  <Link to="/machines/$machine" params={{ machine: entry.machine }}>
+                    {entry.machine}
+                  </Link>
+                )}
+              </>
+            ),
           },
           { name: 'Reason', render: (entry) => entry.reason !== null && <div className="reason">{entry.reason}</div> },
           {

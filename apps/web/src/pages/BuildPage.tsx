@@ -1,6 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { carriesMutants, countsLines, describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
+import {
+  carriesMutants,
+  countsLines,
+  describeBuildError,
+  type BuildBase,
+  type BuildDetail,
+  type BuildJob,
+} from '@peerlab/contracts';
 import { lazy, Suspense, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/builds.js';
@@ -169,7 +176,7 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
       <h2 id="jobs-head">Tested on</h2>
       <ListTable
         rows={build.jobs}
-        keyOf={(job) => job.id}
+        keyOf={(job) => `${job.id}/${job.role}`}
         columns={[
           {
             name: 'Verdict',
@@ -188,6 +195,9 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
                 </span>
               ),
           },
+          ...(build.jobs.some(({ role }) => role !== null)
+            ? [{ name: 'Role', render: (job: BuildJob) => job.role }]
+            : []),
           {
             name: 'Machine',
             render: (job) =>

@@ -196,9 +196,9 @@ function ProofLine({ proof, kind, isBounced }: { proof: Proof; kind: PathKind | 
 
 /** Every metric of an attempt: median, range and number of samples. */
 export function MeasurementTable({
-  attempt: { measurements, combination },
+  attempt: { measurements, combination, participants },
 }: {
-  attempt: Pick<AttemptDetail, 'measurements' | 'combination'>;
+  attempt: Pick<AttemptDetail, 'measurements' | 'combination' | 'participants'>;
 }): ReactNode {
   if (measurements.length === 0) return null;
   return (
@@ -224,6 +224,9 @@ export function MeasurementTable({
               </span>
             ),
           },
+          ...(participants.length > 1
+            ? [{ name: 'Machine', render: (metric: AttemptDetail['measurements'][number]) => metric.role }]
+            : []),
           {
             name: 'Median',
             className: 'number',

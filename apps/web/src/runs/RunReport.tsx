@@ -290,7 +290,7 @@ function Measured({ report }: { report: Report }): ReactNode {
           {text.split('`').map((part, index) => (index % 2 === 0 ? part : <code key={index}>{part}</code>))}
         </p>
       ))}
-      {overview.rows.length > 0 && <CellTable {...overview} />}
+      {overview.rows.length > 0 && <CellTable name="Ratios of every alias metric" {...overview} />}
       {machines.map((machine) => {
         const { head, rows } = metricCells(machine);
         return (
@@ -298,7 +298,7 @@ function Measured({ report }: { report: Report }): ReactNode {
             <summary>
               {machine.machine}: {countOf(rows.length, 'metric')}
             </summary>
-            <CellTable head={head} rows={rows} />
+            <CellTable name={`Metrics of ${machine.machine}`} head={head} rows={rows} />
           </details>
         );
       })}
@@ -306,17 +306,27 @@ function Measured({ report }: { report: Report }): ReactNode {
   );
 }
 
-/** A table of texts; those behind the first two columns are figures. */
-function CellTable({ head, rows }: { head: readonly string[]; rows: readonly string[][] }): ReactNode {
+/** A table of texts; those behind the first column are figures. It scrolls by itself where it is wider than the page. */
+function CellTable({
+  name,
+  head,
+  rows,
+}: {
+  name: string;
+  head: readonly string[];
+  rows: readonly string[][];
+}): ReactNode {
   return (
-    <ListTable
-      rows={rows}
-      keyOf={(_, index) => index}
-      columns={head.map((name, at) => ({
-        name,
-        ...(at > 1 ? { className: 'number' } : {}),
-        render: (row: string[]) => row[at],
-      }))}
-    />
+    <div className="wide-table" tabIndex={0} role="region" aria-label={name}>
+      <ListTable
+        rows={rows}
+        keyOf={(_, index) => index}
+        columns={head.map((title, at) => ({
+          name: title,
+          ...(at > 0 ? { className: 'number' } : {}),
+          render: (row: string[]) => row[at],
+        }))}
+      />
+    </div>
   );
 }

@@ -26,6 +26,7 @@ export const ATTEMPT_ROUTES = {
     params: AttemptParams,
     response: AttemptDetail,
   },
+  /** Without `role`, of the participant whose verdict stands in the grid: the worst. */
   getResult: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/result',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
 import { BuiltGit } from './kernel-source.js';
+import { Role } from './participants.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
 import { Combination } from './combination.js';
@@ -85,6 +86,8 @@ export type PatchSummary = z.infer<typeof PatchSummary>;
 /** A job of the run that tested this build. */
 export const BuildJob = z.object({
   id: z.uuid(),
+  /** That boots the build, of a job with several roles; null = the job has one. */
+  role: Role.nullable().default(null),
   machine: Name.nullable(),
   combination: Combination.nullable(),
   state: JobState,

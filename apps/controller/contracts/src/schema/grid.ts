@@ -9,6 +9,7 @@ import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
+import { TestedRole } from './tested-role.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
@@ -32,6 +33,8 @@ export const GridColumn = z.object({
   machine: Name.nullable(),
   /** The devices that were tested there. */
   pair: DevicePair.nullable().default(null),
+  /** All roles of the job, in their order; absent where it has one. The first one is what `build`, `machine` and `pair` say. */
+  roles: z.array(TestedRole).optional(),
   runId: z.uuid(),
   runName: z.string(),
   jobId: z.uuid(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Name, Sha256, SuiteName } from './ids.js';
 import { BuiltGit } from './kernel-source.js';
+import { Role } from './participants.js';
 import { EvidenceLines } from './results.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
@@ -41,6 +42,8 @@ export const HistoryEntry = z.object({
   at: z.iso.datetime(),
   run: z.object({ id: z.uuid(), name: z.string() }),
   kernel: TestedKernel,
+  /** Of the participant that reported it; absent where the attempt has one. */
+  role: Role.optional(),
   machine: Name.nullable(),
   /** Hash of one of the answer's combinations. */
   combination: Sha256,

@@ -32,8 +32,11 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
-/** A result with what became known of its machine afterwards. */
-export const ResultEvidence = ResultView.extend({ suspects: z.array(Suspect).max(ROLES_MAX).default([]) });
+/** A result with what became known of its machine afterwards, and what the other participants report of the same test. */
+export const ResultEvidence = ResultView.extend({
+  suspects: z.array(Suspect).max(ROLES_MAX).default([]),
+  others: z.array(ResultView).default([]),
+});
 export type ResultEvidence = z.infer<typeof ResultEvidence>;
 
 export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { z } from 'zod';
 import { LogStream } from '@peerlab/contracts';
 import { pgOptions, type DatabaseAddress } from './connection.js';
-import type { Queries } from './sql.js';
+import { prepared, type Queries } from './sql.js';
 
 const CHANNEL = 'peerlab';
 /** Postgres refuses payloads of 8000 bytes and more. */
@@ -36,7 +36,7 @@ export async function announce(queries: Queries, ...messages: BusMessage[]): Pro
   for (const { length } of payloads) if (length > PAYLOAD_MAX) throw new Error(`bus message of ${length} bytes`);
   const topics = messages.flatMap((message) => (message.type === 'changed' ? message.topics : []));
   if (topics.length === 0) await queries.run(NOTIFY, [CHANNEL, payloads]);
-  else await queries.run(`with noted as (${noteSql('$3')}) ${NOTIFY}`, [CHANNEL, payloads, topics]);
+  else await queries.run(NOTE_AND_NOTIFY, [CHANNEL, payloads, topics]);
 }
 
 /** Notes changes that were announced only. */
@@ -59,12 +59,15 @@ export async function forgetChanges(queries: Queries, keptSeconds: number): Prom
   );
 }
 
-const NOTIFY = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
 /** A row for each transaction and topic: transactions would wait for each other on a counter. */
 const noteSql = (topics: string): string => `
   insert into change (xact, topic)
   select distinct pg_current_xact_id()::text::bigint, topic from unnest(${topics}::text[]) as topic
   on conflict do nothing`;
+
+const NOTIFY_SQL = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
+const NOTIFY = prepared(NOTIFY_SQL);
+const NOTE_AND_NOTIFY = prepared(`with noted as (${noteSql('$3')}) ${NOTIFY_SQL}`);
 
 /** One LISTEN connection, kept up; `resync` after every (re)connect, since hints may have been missed. */
 export class Bus {

@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../data-source.js';
 import { createTestDatabase, type TestDatabase } from '../../testing/database.js';
 import { integer } from './row-shape.js';
-import { Sql } from './sql.js';
+import { prepared, Sql } from './sql.js';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -45,4 +45,31 @@ it('outlives a connection that is killed between two statements of a transaction
   await expect(work).rejects.toThrow(/connection|terminat/i);
   // The broken connection does not go back into the pool.
   expect(await sql.one({ one: integer }, 'select 1 as one')).toEqual({ one: 1 });
+});
+
+it('reads all of one moment in a snapshot, and nothing can be written there', async () => {
+  await sql.run('create table moment (n int)');
+  const count = 'select count(*) as n from moment';
+  const seen = await sql.snapshot(async (queries) => {
+    const before = await queries.one({ n: integer }, count);
+    await sql.run('insert into moment values (1)');
+    return [before?.n, (await queries.one({ n: integer }, count))?.n];
+  });
+  expect(seen).toEqual([0, 0]);
+  expect((await sql.one({ n: integer }, count))?.n).toBe(1);
+  await expect(sql.snapshot((queries) => queries.run('insert into moment values (2)'))).rejects.toThrow(/read-only/);
+});
+
+it('a prepared statement is parsed once on a connection', async () => {
+  const twice = prepared('select $1::int * 2 as n');
+  const uses = await sql.transaction(async (tx) => {
+    expect((await tx.one({ n: integer }, twice, [4]))?.n).toBe(8);
+    expect((await tx.one({ n: integer }, prepared(twice.text), [5]))?.n).toBe(10);
+    return tx.rows(
+      { uses: integer },
+      'select generic_plans + custom_plans as uses from pg_prepared_statements where name = $1',
+      [twice.name],
+    );
+  });
+  expect(uses).toEqual([{ uses: 2 }]);
 });

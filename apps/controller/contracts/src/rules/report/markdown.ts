@@ -153,29 +153,38 @@ function overview(machines: readonly MachineMetrics[]): string {
   return rows.length === 0 ? '' : markdownTable(head, rows);
 }
 
-/** Ratios of every alias metric, one row a machine and build; no row where none was measured. */
+/**
+ * Ratios of every alias metric, a row each, and a column for each machine and build that has any. Metrics are many where
+ * machines and builds are few: a page stays narrow.
+ */
 export function overviewCells(machines: readonly MachineMetrics[]): { head: string[]; rows: string[][] } {
   const aliases = [
     ...new Set(machines.flatMap(({ rows }) => rows.map(({ name }) => name).filter((name) => name.includes('.alias')))),
   ];
-  const rows = machines.flatMap((machine) =>
-    machine.builds.flatMap((build, column) => {
-      const cells = aliases.map((name) => {
-        const value = machine.rows.find((row) => row.name === name)?.values[column] ?? null;
-        if (value === null) return '';
-        return [
-          value.toRam === null ? null : `${ratioText(value.toRam)} RAM`,
-          value.toFallback === null ? null : `${ratioText(value.toFallback)} fallback`,
-          value.toBase === null ? null : `${beforeText(value)} before`,
-        ]
-          .filter((text) => text !== null)
-          .join(', ');
-      });
-      if (cells.every((cell) => cell === '')) return [];
-      return [[machine.machine, machine.pathKind, machine.iommu, build, ...cells]];
-    }),
+  const columns = machines.flatMap(({ machine, builds, rows }) =>
+    builds.map((build, at) => ({
+      head: `${machine}/${build}`,
+      cells: aliases.map((alias) => comparedText(rows.find(({ name }) => name === alias)?.values[at] ?? null)),
+    })),
   );
-  return { head: ['machine', 'path', 'IOMMU', 'build', ...aliases], rows };
+  const used = columns.filter(({ cells }) => cells.some((cell) => cell !== ''));
+  const rows = aliases.map((alias, at) => [alias, ...used.map(({ cells }) => cells[at] ?? '')]);
+  return {
+    head: ['Metric', ...used.map(({ head }) => head)],
+    rows: rows.filter((row) => row.slice(1).some((cell) => cell !== '')),
+  };
+}
+
+/** `×1.33 RAM, ×0.09 fallback`; empty when the value is compared with nothing. */
+function comparedText(value: MetricValue | null): string {
+  if (value === null) return '';
+  return [
+    value.toRam === null ? null : `${ratioText(value.toRam)} RAM`,
+    value.toFallback === null ? null : `${ratioText(value.toFallback)} fallback`,
+    value.toBase === null ? null : `${beforeText(value)} before`,
+  ]
+    .filter((text) => text !== null)
+    .join(', ');
 }
 
 function metricTable(machine: MachineMetrics): string {
@@ -198,7 +207,7 @@ export function metricCells({ builds, rows }: MachineMetrics): { head: string[];
   const used = head.map((_, index) => cells.some((row) => row[index] !== ''));
   const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
   return {
-    head: ['metric', 'unit', ...keep(head)],
+    head: ['Metric', 'Unit', ...keep(head)],
     rows: rows.map(({ name, unit, better }, index) => [
       name,
       `${unitText(unit)}, ${better} is better`,

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineView } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/run-detail.js';
-import { countsText, renderReport } from './markdown.js';
-import { counterpart } from './metrics.js';
+import { countsText, overviewCells, renderReport } from './markdown.js';
+import { counterpart, type MetricValue } from './metrics.js';
 import { reportOfRun } from './model.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
@@ -244,6 +244,48 @@ it('finds what a metric is compared with', () => {
   expect(counterpart('fault.fallback.pmd', 'ram')).toBe('fault.ram.pmd');
   expect(counterpart('fault.ram.pmd', 'fallback')).toBeNull();
   expect(counterpart('invalidate', 'ram')).toBeNull();
+});
+
+it('gives every compared metric a row, so that many metrics do not widen a page', () => {
+  const value = (toRam: number | null, toFallback: number | null): MetricValue => ({
+    median: 1,
+    low: 1,
+    high: 1,
+    boots: 1,
+    n: 3,
+    toRam,
+    toFallback,
+    toBase: null,
+    says: null,
+  });
+  const place = { topology: '', pathKind: 'BUS_ADDR', iommu: 'none' };
+  const row = (name: string, values: (MetricValue | null)[]) => ({
+    name,
+    unit: 'ns',
+    better: 'lower' as const,
+    values,
+  });
+  const machines = [
+    {
+      ...place,
+      machine: 'm1',
+      builds: ['base', 'patched'],
+      rows: [
+        row('map.ram.pte', [value(null, null), value(null, null)]),
+        row('map.alias.pte', [null, value(1.33, 0.0932)]),
+        row('map.alias.pmd', [null, value(1.2, null)]),
+        row('unmap.alias.pte', [value(null, null), value(null, null)]),
+      ],
+    },
+    { ...place, machine: 'm2', builds: ['patched'], rows: [row('map.alias.pmd', [value(null, 0.5)])] },
+  ];
+  expect(overviewCells(machines)).toEqual({
+    head: ['Metric', 'm1/patched', 'm2/patched'],
+    rows: [
+      ['map.alias.pte', '×1.33 RAM, ×0.0932 fallback', ''],
+      ['map.alias.pmd', '×1.2 RAM', '×0.5 fallback'],
+    ],
+  });
 });
 
 it('counts what is neither pass, fail nor skip by its name', () => {
