@@ -51,9 +51,10 @@ const TOO_LARGE: Record<AttemptEvent['type'], object> = {
   },
   'call-places': {
     type: 'call-places',
+    // Many of them: each is long enough to be cut, and all together are some 30 MB.
     places: Array.from({ length: 300 }, () => ({
-      call: HEAVY,
-      frames: Array.from({ length: 20 }, () => ({ name: HEAVY, file: HEAVY, line: 1 })),
+      call: 'c'.repeat(1000),
+      frames: Array.from({ length: 20 }, () => ({ name: 'n'.repeat(2000), file: 'é'.repeat(1500), line: 1 })),
     })),
   },
   file: { type: 'file', file: { suite: 's', name: 'n', sha256: 'a'.repeat(64), sizeBytes: 1 } },

@@ -6,7 +6,11 @@ export const CALL_PLACES_MAX = 250;
 const FRAMES_MAX = 16;
 
 /** A function at an address. The compiler's words about strangers' files: what is too long is cut. */
-const cut = (max: number) => z.string().overwrite((value) => value.slice(0, max));
+const cut = (max: number) =>
+  z
+    .string()
+    .overwrite((value) => value.slice(0, max))
+    .max(max);
 export const SourceFrame = z.object({
   /** With its offset where that is all that is known: `foo+0x1c`. */
   name: cut(200),
