@@ -270,7 +270,6 @@ for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils objcopy:bin
 done
 [ -f /usr/include/infiniband/verbs.h ] ||
 	fail_infrastructure "the headers of libibverbs are missing" "apt-get install libibverbs-dev"
-[ ${#kselftests[@]} -eq 0 ] || need rsync rsync
 
 # -- the tree -----------------------------------------------------------------
 
