@@ -43,6 +43,9 @@
  * @name: its name
  * @pages_in: see struct peerlab_provider_counters, as for those below
  */
+/* So many faults find their page busy after PEERLAB_BEHAVE_BUSY was set. */
+#define BUSY_FAULTS	3
+
 struct provider {
 	struct kref ref;
 	struct pci_dev *pdev;
@@ -62,6 +65,8 @@ struct provider {
 	atomic64_t pages_in;
 	atomic64_t pages_out;
 	atomic64_t cpu_faults;
+	/* Of PEERLAB_BEHAVE_BUSY: faults that still find their page busy. */
+	atomic_t busy_left;
 	atomic64_t alias_calls;
 	atomic64_t alias_refused;
 	atomic64_t alias_unlocked;

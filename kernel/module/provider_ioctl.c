@@ -239,6 +239,7 @@ static long provider_ioctl_behave(struct provider *prov, void __user *arg)
 	WRITE_ONCE(prov->behaviour.refuse_first, behaviour.refuse_first);
 	WRITE_ONCE(prov->behaviour.refuse_count, behaviour.refuse_count);
 	WRITE_ONCE(prov->behaviour.run_pages, behaviour.run_pages);
+	atomic_set(&prov->busy_left, BUSY_FAULTS);
 	WRITE_ONCE(prov->behaviour.flags, behaviour.flags);
 	WRITE_ONCE(prov->behaviour.watch, behaviour.watch);
 	WRITE_ONCE(prov->behaviour.refuse_errno, behaviour.refuse_errno);

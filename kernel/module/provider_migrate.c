@@ -361,9 +361,6 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 	return ret;
 }
 
-/* So often a page that is busy is so. */
-#define BUSY_FAULTS	3
-
 static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 {
 	struct provider *prov = page_provider(vmf->page);
@@ -374,11 +371,11 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 		.flags = order ? PEERLAB_MIGRATE_THP : 0,
 		.fault_page = vmf->page,
 	};
-	u64 migrated = 0, faults;
+	u64 migrated = 0;
 
-	faults = atomic64_inc_return(&prov->cpu_faults);
+	atomic64_inc(&prov->cpu_faults);
 	move.busy = READ_ONCE(prov->behaviour.flags) & PEERLAB_BEHAVE_BUSY &&
-		    faults & BUSY_FAULTS;
+		    atomic_dec_if_positive(&prov->busy_left) >= 0;
 	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
 			  &move, &migrated))
 		return VM_FAULT_SIGBUS;
