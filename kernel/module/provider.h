@@ -23,6 +23,9 @@
 /* The BAR of ivshmem-plain that is memory. */
 #define PROVIDER_BAR		2
 
+/* So many faults find their page busy after PEERLAB_BEHAVE_BUSY was set. */
+#define BUSY_FAULTS	3
+
 /**
  * struct provider - one function and its memory
  * @ref: the driver's reference and one for each open file
@@ -42,10 +45,8 @@
  * @id: its number
  * @name: its name
  * @pages_in: see struct peerlab_provider_counters, as for those below
+ * @busy_left: faults that still find their page busy (PEERLAB_BEHAVE_BUSY)
  */
-/* So many faults find their page busy after PEERLAB_BEHAVE_BUSY was set. */
-#define BUSY_FAULTS	3
-
 struct provider {
 	struct kref ref;
 	struct pci_dev *pdev;
@@ -65,7 +66,6 @@ struct provider {
 	atomic64_t pages_in;
 	atomic64_t pages_out;
 	atomic64_t cpu_faults;
-	/* Of PEERLAB_BEHAVE_BUSY: faults that still find their page busy. */
 	atomic_t busy_left;
 	atomic64_t alias_calls;
 	atomic64_t alias_refused;
