@@ -125,6 +125,7 @@ it('drives a run from submission over build and test to its verdict', async () =
   expect(await farm.call('getResult', one)).toEqual({
     ...attempt.results.find(({ test }) => test === 'F02'),
     suspects: [],
+    others: [],
   });
   const log = await farm.call('getLog', { params: { attempt: test.participantId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });
