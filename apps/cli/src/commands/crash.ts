@@ -37,13 +37,13 @@ export async function listCrashes(
   };
   const pieces = file === '-' ? stdin : createReadStream(file);
   const reports = await readReports(file, pieces, vmlinux === undefined ? undefined : keep);
-  if (vmlinux === undefined) return { data: reports, text: reportsText(file, reports) };
+  if (vmlinux === undefined) return { data: reports.map(withoutCalls), text: reportsText(file, reports) };
   const callsOf = reports.map(({ startLine, endLine }) =>
     calls.filter(({ line }) => line >= startLine && line <= endLine),
   );
   const source = await findSource(vmlinux, tree ?? null, callsOf.flat());
   const data = reports.map((report, at) => ({
-    ...report,
+    ...withoutCalls(report),
     source: (callsOf[at] ?? []).flatMap((call) => {
       const frames = source.get(call);
       return frames === undefined ? [] : [{ line: call.line, call: callText(call), frames }];
@@ -53,6 +53,11 @@ export async function listCrashes(
     [title, ...own.flatMap(({ frames }) => frames.map(frameText))].join('\n'),
   );
   return { data, text: [reportsText(file, reports), ...texts].join('\n\n') };
+}
+
+/** Addresses that are still to be looked up say nothing that the frames do not; what was found is `source`. */
+function withoutCalls({ calls: _calls, ...report }: CrashReport): Omit<CrashReport, 'calls'> {
+  return report;
 }
 
 /** All but the last function of an address are inlined into it. */
