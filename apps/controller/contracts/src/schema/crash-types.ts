@@ -48,7 +48,7 @@ export const CRASH_TYPES = [
   'dma-fault',
   /** A driver breaks the rules of the DMA API. */
   'dma-api',
-  /** Only in records of earlier releases: PCIe errors are hardware alarms now. */
+  /** PCIe errors that were not corrected (AER), and links that were stopped (DPC); hardware alarms, too. */
   'pcie-error',
   /** References to a network device that are not given back. */
   'netdev',

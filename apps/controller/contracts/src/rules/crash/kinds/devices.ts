@@ -1,10 +1,11 @@
 import { type CrashKind } from '../kind.js';
 
 /**
- * What the IOMMU and the DMA API report about devices; there is no title of syzkaller's for them but the one of
- * unregister_netdevice. Names and addresses of devices are left out, so that titles repeat. Errors of PCIe itself are
- * hardware alarms (rules/hardware). Kernel sources: drivers/iommu/intel/dmar.c, drivers/iommu/amd/iommu.c,
- * kernel/dma/debug.c.
+ * What the IOMMU, PCIe and the DMA API report about devices; there is no title of syzkaller's for them but the one of
+ * unregister_netdevice. Names and addresses of devices are left out, so that titles repeat. An error of PCIe that was not
+ * corrected is a hardware alarm as well (rules/hardware): a wrong address of the kernel under test looks like a broken
+ * link, and a test beside it is no plain pass. Kernel sources: drivers/iommu/intel/dmar.c, drivers/iommu/amd/iommu.c,
+ * drivers/pci/pcie/aer.c and dpc.c, kernel/dma/debug.c.
  */
 export const DEVICES: readonly CrashKind[] = [
   {
@@ -31,6 +32,33 @@ export const DEVICES: readonly CrashKind[] = [
     has: 'arm-smmu',
     header: /^arm-smmu[^ ]{0,60}: (Unhandled context fault|event 0x[0-9a-f]{1,4} received)/,
     title: 'arm-smmu: {h1}',
+    stackless: true,
+    aside: true,
+  },
+  {
+    type: 'pcie-error',
+    severity: 'warning',
+    has: 'AER: ',
+    header: /^AER: (?:Multiple )?((?:Uncorrected|Uncorrectable)(?: \([A-Za-z -]{1,20}\))?) [eE]rror/,
+    title: 'AER: {h1} error',
+    stackless: true,
+    aside: true,
+  },
+  {
+    type: 'pcie-error',
+    severity: 'warning',
+    has: 'PCIe Bus Error: ',
+    header: /^PCIe Bus Error: severity=((?:Uncorrected|Uncorrectable)(?: \([A-Za-z -]{1,20}\))?)/,
+    title: 'AER: {h1} error',
+    stackless: true,
+    aside: true,
+  },
+  {
+    type: 'pcie-error',
+    severity: 'warning',
+    has: 'DPC: containment event',
+    header: /^DPC: containment event/,
+    title: 'DPC: containment event',
     stackless: true,
     aside: true,
   },

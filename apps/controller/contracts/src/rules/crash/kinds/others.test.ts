@@ -122,6 +122,18 @@ const CASES: KernelReportCase[] = [
     ['nvme 0000:05:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0012 address=0xfe000000 flags=0x0020]'],
   ],
   [
+    'AER: Uncorrectable (Fatal) error',
+    'pcie-error',
+    'warning',
+    ['pcieport 0000:00:1c.0: AER: Uncorrectable (Fatal) Error message received from 0000:05:00.0'],
+  ],
+  [
+    'DPC: containment event',
+    'pcie-error',
+    'warning',
+    ['pcieport 0000:00:1c.0: DPC: containment event, status:0x1f01 source:0x0000'],
+  ],
+  [
     'DMA-API: device driver frees DMA memory with wrong function',
     'dma-api',
     'warning',
