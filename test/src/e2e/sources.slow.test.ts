@@ -51,7 +51,8 @@ describe('the kernel of a git repository, and suites of a run', () => {
     const bad = grid.cells.filter(({ verdict }) => !['pass', 'skip'].includes(verdict));
     expect(bad.map(({ row, reason }) => `${grid.rows[row]?.suite}/${grid.rows[row]?.test}: ${reason}`)).toEqual([]);
     expect(run.verdict).toBe('pass');
-    expect(grid.columns.map(({ machine }) => machine).toSorted()).toEqual(MACHINES.toSorted());
+    expect(new Set(grid.columns.map(({ machine }) => machine))).toEqual(new Set(MACHINES));
+    expect(grid.columns.length).toBe(MACHINES.length);
   });
 
   it('ran on the commit of the branch, which every place names', async () => {

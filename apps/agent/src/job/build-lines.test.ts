@@ -22,12 +22,11 @@ afterEach(() => {
 });
 
 /** The bundle that a build uploaded, unpacked. */
-async function unpack({
-  events,
-  log,
-}: ToyBuild): Promise<{ manifest: BundleManifest; read: (name: string) => Buffer }> {
+async function unpack(build: ToyBuild): Promise<{ manifest: BundleManifest; read: (name: string) => Buffer }> {
+  const { events } = build;
   const [built] = events.flatMap((event) => (event.type === 'built' ? [event] : []));
-  if (built === undefined) throw new Error(`nothing was built: ${JSON.stringify(events.slice(-3))} ${log('build')}`);
+  if (built === undefined)
+    throw new Error(`nothing was built: ${JSON.stringify(events.slice(-3))} ${build.log('build')}`);
   const tar = join(folder, 'bundle.tar');
   writeFileSync(tar, builder.uploads.get(built.bundle.sha256) ?? '');
   await runTool('tar', ['-C', folder, '-xf', tar]);
