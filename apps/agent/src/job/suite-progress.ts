@@ -203,7 +203,7 @@ export class SuiteProgress {
       return;
     }
     const fault = faultOfSuite(summary, end, this.#hasFailed);
-    if (fault !== null) this.conclude(WHOLE_SUITE, 'fail', { reason: fault });
+    if (fault !== null) this.conclude(WHOLE_SUITE, fault.status, { reason: fault.reason ?? '' });
   }
 
   #endDialect(dialect: DialectReader, exit: { code: number | null; how: string }): void {

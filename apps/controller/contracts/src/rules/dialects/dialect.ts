@@ -16,8 +16,29 @@ export interface SuiteExit {
 export interface DialectEnd {
   events: DialectEvent[];
   /** The result of the suite itself; null where its tests say everything. */
-  whole: { status: 'pass' | 'fail' | 'skip'; reason: string | null } | null;
+  whole: WholeSuite | null;
 }
+
+/** The result of a suite itself. */
+export interface WholeSuite {
+  status: 'pass' | 'fail' | 'skip' | 'no-result';
+  reason: string | null;
+}
+
+/** Exit statuses by which a shell says that there is no such program, or that it cannot be started. */
+const NOT_STARTED: ReadonlySet<number | null> = new Set([126, 127]);
+
+/**
+ * The result of a suite whose output has no test. One that failed or was killed may have met a fault of the kernel; one that
+ * ended well, or whose program was not there, tested nothing: that is neither a finding nor a pass.
+ */
+export function withoutTests({ code, how }: SuiteExit, reason: string): WholeSuite {
+  const ranNone = code === 0 || NOT_STARTED.has(code);
+  return { status: ranNone ? 'no-result' : 'fail', reason: `${reason}: the test program ${how}` };
+}
+
+/** Whether a program did not even start, by its exit status. */
+export const wasNotStarted = ({ code }: Pick<SuiteExit, 'code'>): boolean => NOT_STARTED.has(code);
 
 /**
  * Reads the output of one suite, line by line. What it reads comes from the kernel under test: readers take time in
