@@ -20,6 +20,8 @@ export function plainLine(text: string): string {
 /** A reason on one line. */
 export const shortReason = (text: string): string => cleanText(text.trim().replace(/[\r\n\t]+/g, ' '), REASON_KEPT);
 
+const nameOf = (test: string): string => cleanText(test.trim(), TEST_ID_MAX) || 'unnamed';
+
 /** Counts the results of tests that have names, and says what is wrong with the whole. */
 export class NamedTests {
   #results = 0;
@@ -34,10 +36,15 @@ export class NamedTests {
     if (status === 'fail') this.#failed += 1;
     return {
       type: 'result',
-      test: cleanText(test.trim(), TEST_ID_MAX) || 'unnamed',
+      test: nameOf(test),
       status,
       reason: reason === null ? null : shortReason(reason),
     };
+  }
+
+  /** A test has ended, and its result is still to come. */
+  ended(test: string): DialectEvent {
+    return { type: 'ended', test: nameOf(test) };
   }
 
   /**
