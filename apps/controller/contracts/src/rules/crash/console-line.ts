@@ -30,9 +30,12 @@ const NEXT_MESSAGE = /(?=\[ {0,12}\d{1,10}\.\d{6}\](?:\[ {0,9}[CT]\d{1,10}\])? )
 
 /** The messages in a line, each with its own prefix; more than one only where the line is printk's and lost line ends. */
 export function messagesIn(raw: string): string[] {
+  // Two prefixes end in two of these; most lines have one, and are not looked at again.
+  const end = raw.indexOf('] ');
+  if (end === -1 || raw.indexOf('] ', end + 1) === -1) return [raw];
   const line = raw.length > ALARM_LINE_MAX ? raw.slice(0, ALARM_LINE_MAX) : raw;
   const { length, hasTime } = readConsolePrefix(line);
-  if (!hasTime || line.indexOf('] ', length) === -1) return [raw];
+  if (!hasTime) return [raw];
   const [first = '', ...others] = line.slice(length).split(NEXT_MESSAGE);
   return others.length === 0 ? [raw] : [line.slice(0, length) + first, ...others];
 }
