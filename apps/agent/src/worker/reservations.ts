@@ -80,7 +80,7 @@ export class Reservations {
    */
   receive(wanted: readonly WantedReservation[], sentAtMs: number | undefined, leaseMs: number): void {
     const named = new Set(wanted.map(({ reservationId }) => reservationId));
-    for (const id of [...this.#held.keys()].filter((known) => !named.has(known))) this.#forget(id);
+    for (const id of this.#held.keys()) if (!named.has(id)) this.#forget(id);
     for (const each of wanted) {
       const machine = this.#machines.get(each.machine);
       if (machine === undefined) continue;

@@ -43,8 +43,8 @@ export class ReservationService {
       const id = open?.id ?? (await this.#open(tx, machine, by, { seconds, reason }));
       if (open !== null) {
         await tx.run(
-          `update reservation set seconds = $2, reason = $3,
-             until = case when state = 'held' then clock_timestamp() + make_interval(secs => $2) end where id = $1`,
+          `update reservation set seconds = $2::int, reason = $3,
+             until = case when state = 'held' then clock_timestamp() + make_interval(secs => $2::int) end where id = $1`,
           [id, seconds, storable(reason)],
         );
       }
