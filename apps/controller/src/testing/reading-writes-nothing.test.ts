@@ -149,6 +149,7 @@ function callsOf(
     getFleet: {},
     getMachine: { params: { machine } },
     getMachineHealth: { params: { machine } },
+    listReservations: { query: { machine } },
     listMachineAttempts: { params: { machine } },
     getInventoryHistory: { params: { machine } },
     listMachineUse: {},
