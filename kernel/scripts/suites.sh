@@ -93,6 +93,13 @@ SCRIPT
 	chmod 755 "$1/rsync"
 }
 
+# why_not_built LOG TREE -- the first error of a log: file, line and what was said.
+why_not_built() {
+	local file line detail
+	IFS=$'\x1f' read -r _ file line detail _ < <("${BASH_SOURCE[0]%/*}/explain-build.pl" "$1" "$2")
+	printf '%s%s%s' "$file" "${line:+:$line}" "${file:+: }$detail"
+}
+
 # build_kselftest TREE TARGET FILE -- one folder of tools/testing/selftests with
 # what runs it, as an archive.  Built beside the tree, which stays as it is.
 build_kselftest() {

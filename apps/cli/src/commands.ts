@@ -23,6 +23,7 @@ import {
 import { showMutants } from './commands/mutants.js';
 import { showPerftest } from './commands/perftest.js';
 import { REPORTED_AS } from './commands/report.js';
+import { listReservations, reserveMachine, returnMachine } from './commands/reservations.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
 import { submit, uploadFile } from './commands/submit.js';
@@ -291,6 +292,27 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'reserve <machine>',
+    'keeps a machine from jobs for you, as soon as what runs on it has ended; again, it counts the time from now',
+    {
+      for: { flags: '--for <time>', help: 'how long: `90m`, `2h`, `3d`, at most `7d`', kind: 'text', isRequired: true },
+      reason: REASON,
+    },
+    ({ api }, [machine = ''], options) => reserveMachine(api, machine, options),
+  ),
+  command(
+    'return <machine>',
+    'gives a reserved machine back before its time; its agent restores it before jobs take it',
+    { reason: { flags: '--reason <text>', help: 'needed when somebody else reserved it; it is kept', kind: 'text' } },
+    ({ api }, [machine = ''], { reason }) => returnMachine(api, machine, reason),
+  ),
+  command(
+    'reservations [machine]',
+    'lists who has which machine until when and why, and how the newest reservations ended',
+    {},
+    ({ api }, [machine]) => listReservations(api, machine),
   ),
   command(
     'health <machine>',

@@ -15,6 +15,7 @@ import { IntegrationsModule } from './integrations/integrations.module.js';
 import { LogsModule } from './logs/logs.module.js';
 import { RetentionModule } from './retention/retention.module.js';
 import { MachineHealthModule } from './machine-health/machine-health.module.js';
+import { ReservationsModule } from './reservations/reservations.module.js';
 import { RunsModule } from './runs/runs.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TrendsModule } from './trends/trends.module.js';
@@ -47,6 +48,7 @@ export class AppModule {
         RunsModule,
         DispatchModule,
         MachineHealthModule,
+        ReservationsModule,
         GridModule,
         TrendsModule,
         CompareModule,

@@ -4,6 +4,7 @@ import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
 import { HealthCheckRow, SuspectAttemptRow } from './schema/health.js';
+import { ReservationRow } from './schema/reservations.js';
 import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -41,6 +42,7 @@ import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
+import { Reservations1767714820000 } from './migrations/1767714820000-reservations.js';
 import { MachineHealth1767512340000 } from './migrations/1767512340000-machine-health.js';
 import { HardwareAlarms1767512350000 } from './migrations/1767512350000-hardware-alarms.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
@@ -115,6 +117,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       HardwareAlarmRow,
       HealthCheckRow,
       SuspectAttemptRow,
+      ReservationRow,
       WebhookDelivery,
       ForgeReport,
       RunPin,
@@ -167,6 +170,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CallSources1767631420000,
       MachineHealth1767512340000,
       HardwareAlarms1767512350000,
+      Reservations1767714820000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

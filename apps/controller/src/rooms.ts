@@ -17,6 +17,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'machine_change', 'combination'],
     imports: [],
   },
+  reservations: { tables: ['reservation'], imports: ['fleet'] },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   coverage: { tables: [], imports: ['builds'] },
@@ -54,7 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['run_pin', 'retention_deletion'],
     imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'machine-health', 'integrations'],
   },
-  channels: { tables: [], imports: ['fleet', 'attempts', 'meetings', 'logs', 'dispatch'] },
+  channels: { tables: [], imports: ['fleet', 'reservations', 'attempts', 'meetings', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */
   backup: { tables: [], imports: ['builds'] },
 };

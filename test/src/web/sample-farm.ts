@@ -327,7 +327,7 @@ export class SampleFarm {
         machine.desired = desired;
         machine.desiredBy = { name: change.by, reason, at: change.at };
         machine.problem = desired === 'active' ? null : `${reason} (${desiredInWords(desired)} by ${change.by})`;
-        this.machineChanges.unshift({ machine: machine.name, ...change });
+        this.machineChanges.unshift({ machine: machine.name, event: null, ...change });
         return machine;
       }
       case 'listMetrics':

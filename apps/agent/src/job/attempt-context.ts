@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
+import type { AttemptEvent, Assignment, KernelSighting, TestResult, Work } from '@peerlab/contracts';
 import { cutText, FARM_SUITE } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
@@ -17,6 +17,7 @@ import type { KernelSymbols } from '../symbols/kernel-symbols.js';
 import type { PeerFacts } from './peer-facts.js';
 import type { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
+import type { RestoreContext } from './restore-context.js';
 import { SerialRecorder } from './serial-recorder.js';
 
 export type TestWork = Extract<Work, { kind: 'test' }>;
@@ -48,7 +49,7 @@ const NOTE_LINES_MAX = 64;
 const NOTE_MAX = 4000;
 
 /** What the stages of one test attempt share. */
-export class AttemptContext {
+export class AttemptContext implements RestoreContext {
   /** The machine behind the attempt's lease and fence. */
   readonly machine: Machine;
   readonly guard: MachineGuard;
@@ -70,6 +71,7 @@ export class AttemptContext {
   moduleBuildIds: ReadonlyMap<string, string> = new Map();
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */
   distrust: string | null = null;
+  harvest: RestoreContext['harvest'] = null;
   /** Tests by suite, as its manifest or `--list` on the candidate names them. */
   readonly plans = new Map<string, string[]>();
   /** What the participants know of each other's machines, by role, once they have met. */
@@ -107,6 +109,19 @@ export class AttemptContext {
     this.firmware = new FirmwareTime(machine.name, firmwareMs, records, (text) => this.note(text));
   }
 
+  get workId(): string {
+    return this.assignment.attemptId;
+  }
+
+  /** As `prepare` found it. */
+  get found(): RestoreContext['found'] {
+    return this.spool.record;
+  }
+
+  get doing(): string {
+    return this.spool.record.stage ?? 'prepare';
+  }
+
   /** For the default kernel to come back by itself, and again after a reset: firmware and kernel. */
   get recoverMs(): number {
     return this.firmware.allowanceMs + this.pace.recoverMs;
@@ -127,6 +142,10 @@ export class AttemptContext {
   note(text: string): void {
     const lines = text.slice(0, NOTE_LINES_MAX * NOTE_MAX).split('\n', NOTE_LINES_MAX);
     for (const line of lines) this.spool.appendLine('agent', cutText(line, NOTE_MAX));
+  }
+
+  noteKernel(sighting: KernelSighting): void {
+    this.emit({ type: 'kernel', sighting });
   }
 
   emit(event: AttemptEvent): void {

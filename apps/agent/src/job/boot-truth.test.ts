@@ -239,7 +239,7 @@ describe('a machine that', () => {
     const reasons = events.flatMap((event) =>
       event.type === 'result' && event.result.test === 'restore' ? [event.result.reason] : [],
     );
-    expect(reasons[0]).toMatch(/lost devices during the attempt: 0000:04:00\.0 1234:11e8; switch it off and on/);
+    expect(reasons[0]).toMatch(/lost devices: 0000:04:00\.0 1234:11e8; switch it off and on/);
   });
 
   it('gets it back by a time without power, where its power can do that', async () => {

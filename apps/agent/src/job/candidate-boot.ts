@@ -5,6 +5,7 @@ import { JobFailure } from './failure.js';
 import type { Session } from '../machine/protocols.js';
 import type { Booted } from './machine-connection.js';
 import type { AttemptContext } from './attempt-context.js';
+import type { RestoreContext } from './restore-context.js';
 
 /** How an attempt to boot the candidate ended. Each but the first is a finding: the candidate was loaded. */
 type BootOutcome =
@@ -99,7 +100,7 @@ async function armWatchdog({ machine, signal }: AttemptContext, session: Session
 }
 
 /** Whichever kernel answered: nothing is to be reset any more. */
-export async function disarmWatchdog(context: AttemptContext, session: Session | null): Promise<void> {
+export async function disarmWatchdog(context: RestoreContext, session: Session | null): Promise<void> {
   const { watchdog } = context.machine;
   if (watchdog === null) return;
   await watchdog.disarm(session).catch((error: unknown) => {
@@ -223,11 +224,11 @@ export async function resetToDefault(
  * The machine runs a kernel under test where the default one was expected: the selection is cleared on the running
  * system, read back, and the machine is rebooted. Throws (infrastructure) when a kernel under test runs again.
  */
-export async function leaveCandidate(context: AttemptContext, booted: Booted, signal: AbortSignal): Promise<Booted> {
+export async function leaveCandidate(context: RestoreContext, booted: Booted, signal: AbortSignal): Promise<Booted> {
   const { machine, connection } = context;
-  const stage = context.spool.record.stage ?? 'prepare';
+  const stage = context.doing;
   context.note(
-    `${stage}: ${machine.name} runs ${booted.kernel.release}, a kernel under test; rebooting to the default`,
+    `${stage}: ${machine.name} runs ${booted.kernel.release}, ${booted.kernel.nonce === null ? 'another kernel than it was found with' : 'a kernel under test'}; rebooting to the default`,
   );
   try {
     await machine.boot.remove(booted.session);

@@ -6,6 +6,7 @@ import { FINGERPRINT } from './fingerprint-script.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { Fingerprint, MachineRecord } from './machine-record.js';
 import type { AttemptContext } from './attempt-context.js';
+import type { RestoreContext } from './restore-context.js';
 
 /**
  * Some 300 MB are read twice per attempt. A server takes seconds for that, an emulated machine beside other work minutes:
@@ -87,18 +88,18 @@ export async function checkUnchanged(
 
 /** After an attempt: as before it. Throws MachineChanged; otherwise remembers the kernel that is left running. */
 export async function checkRestored(
-  context: AttemptContext,
+  context: RestoreContext,
   kernel: KernelIdentity,
   signal: AbortSignal,
 ): Promise<void> {
   if (context.records === null) return;
   await compare(context, 'restore', signal);
   const { release, buildId, bootId } = kernel;
-  store(context, { defaultAfter: { release, buildId, bootId, attemptId: context.assignment.attemptId } });
+  store(context, { defaultAfter: { release, buildId, bootId, attemptId: context.workId } });
 }
 
 /** A full disk of the agent's computer says nothing about the machine: what is not stored is noted. */
-function store(context: AttemptContext, change: Partial<MachineRecord>): void {
+function store(context: RestoreContext, change: Partial<MachineRecord>): void {
   try {
     context.records?.update(context.machine.name, change);
   } catch (error) {
@@ -106,7 +107,7 @@ function store(context: AttemptContext, change: Partial<MachineRecord>): void {
   }
 }
 
-async function compare(context: AttemptContext, stage: 'prepare' | 'restore', signal: AbortSignal): Promise<void> {
+async function compare(context: RestoreContext, stage: 'prepare' | 'restore', signal: AbortSignal): Promise<void> {
   const { records, machine, connection } = context;
   if (records === null) return;
   const { pinned } = records.read(machine.name);
@@ -126,7 +127,7 @@ async function compare(context: AttemptContext, stage: 'prepare' | 'restore', si
     digest: seen.digest,
     files: seen.files,
     at: new Date().toISOString(),
-    attemptId: context.assignment.attemptId,
+    attemptId: context.workId,
   };
   if (pinned === null) {
     try {

@@ -4,11 +4,13 @@ import type {
   ClockOffset,
   FromAgent,
   HeldParticipant as ParticipantReport,
+  HeldReservation,
   ToAgent,
 } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
+import { PACE } from '../job/pace.js';
 import { Meetings } from '../job/meetings.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
@@ -17,6 +19,8 @@ import { HeartbeatLog, bootClockMs } from './attempt-lease.js';
 import { ClockMeasure } from './clock-offset.js';
 import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
+import { MachineQueues } from './machine-queues.js';
+import { Reservations } from './reservations.js';
 
 interface WorkerSettings extends JobSettings {
   /** The space of all attempts' spools together. */
@@ -41,8 +45,8 @@ export class Worker {
   readonly #heartbeats: HeartbeatLog;
   readonly #clock: () => number;
   readonly #clockMeasure = new ClockMeasure();
-  /** By machine: resolves when all jobs started on it so far have ended. */
-  readonly #queues = new Map<string, Promise<void>>();
+  readonly #queues = new MachineQueues();
+  readonly #reservations: Reservations;
   readonly #root: string;
   readonly #disk: SpoolDisk;
   #stopped = false;
@@ -56,6 +60,15 @@ export class Worker {
     this.#heartbeats = new HeartbeatLog(this.#clock);
     this.#root = join(settings.stateDir, 'spool');
     this.#disk = settings.spool ?? new SpoolDisk();
+    const { stateDir, machines, pace = PACE } = settings;
+    this.#reservations = new Reservations({
+      stateDir,
+      machines,
+      pace,
+      queues: this.#queues,
+      onNews: () => settings.sendHeartbeat(),
+      clock: this.#clock,
+    });
   }
 
   /** Recovers what the previous agent process left: ends interrupted jobs and sends the rest. */
@@ -72,6 +85,7 @@ export class Worker {
   /** Stops all jobs where they are; the next start of the agent restores their machines. */
   stop(): void {
     this.#stopped = true;
+    this.#reservations.stop();
     for (const held of this.#held.values()) {
       held.sender.stop();
       held.lease.close();
@@ -80,7 +94,10 @@ export class Worker {
   }
 
   isBusy(machine: string): boolean {
-    return [...this.#held.values()].some((held) => held.running && held.machine === machine);
+    return (
+      this.#reservations.isReserved(machine) ||
+      [...this.#held.values()].some((held) => held.running && held.machine === machine)
+    );
   }
 
   participants(): ParticipantReport[] {
@@ -93,8 +110,12 @@ export class Worker {
   }
 
   /** Everything that the agent holds, with the number of this heartbeat. Send it immediately: leases count from here. */
-  report(): { beat: number; participants: ParticipantReport[] } {
-    return { beat: this.#heartbeats.next(), participants: this.participants() };
+  report(): { beat: number; participants: ParticipantReport[]; reservations: HeldReservation[] } {
+    return {
+      beat: this.#heartbeats.next(),
+      participants: this.participants(),
+      reservations: this.#reservations.report(),
+    };
   }
 
   /** How this computer's clock stands to the farm's, for a heartbeat. */
@@ -116,6 +137,10 @@ export class Worker {
       case 'renewed':
         for (const { participantId, fence } of message.participants) {
           this.#renew(participantId, fence, message.beat, message.leaseSeconds);
+        }
+        if (message.reservations !== undefined) {
+          const sentAtMs = this.#heartbeats.sentAt(message.beat);
+          this.#reservations.receive(message.reservations, sentAtMs, message.leaseSeconds * 1000);
         }
         if (message.at !== undefined) this.#measureClock(message.beat, message.at);
         return;
@@ -248,23 +273,22 @@ export class Worker {
   #launch(held: HeldAttempt, job: () => Promise<void>): void {
     held.running = true;
     const { machine } = held;
-    const before = (machine === null ? undefined : this.#queues.get(machine)) ?? Promise.resolve();
-    const through = before
-      .then(job)
-      .catch((error: unknown) => {
-        if (error instanceof AgentStopping) return;
-        const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        log.error({ participant: held.id, err: error }, 'job-failed');
-        this.#jobs.endBroken(held, problem);
-      })
-      .then(() => {
-        if (this.#stopped) return;
-        held.running = false;
-        held.lease.close();
-        log.info({ participant: held.id, machine }, 'attempt-ended');
-        if (held.discarded) this.#forget(held);
-      });
-    if (machine !== null) this.#queues.set(machine, through);
+    const toItsEnd = (): Promise<void> =>
+      job()
+        .catch((error: unknown) => {
+          if (error instanceof AgentStopping) return;
+          const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
+          log.error({ participant: held.id, err: error }, 'job-failed');
+          this.#jobs.endBroken(held, problem);
+        })
+        .then(() => {
+          if (this.#stopped) return;
+          held.running = false;
+          held.lease.close();
+          log.info({ participant: held.id, machine }, 'attempt-ended');
+          if (held.discarded) this.#forget(held);
+        });
+    void (machine === null ? Promise.resolve().then(toItsEnd) : this.#queues.run(machine, toItsEnd));
   }
 
   /** The attempt lost its lease: its job ends, its machine is restored, and its evidence is still delivered. */

@@ -1,4 +1,4 @@
-import { AgentMachine, cleanText, Fence, FromAgent, HeldParticipant, Name } from '@peerlab/contracts';
+import { AgentMachine, cleanText, Fence, FromAgent, HeldParticipant, HeldReservation, Name } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /** Longest description of a problem with a frame, in characters: it is logged and shown at the machine. */
@@ -69,11 +69,15 @@ function malformedFrame(type: FromAgent['type'], fields: Record<string, unknown>
  * a machine becomes unreachable with the problem as its reason; such a participant is held without further details.
  */
 function repairReport(fields: Record<string, unknown>): Record<string, unknown> {
-  const { machines, participants } = fields;
+  const { machines, participants, reservations } = fields;
   return {
     ...fields,
     machines: Array.isArray(machines) ? machines.flatMap(readableMachine) : machines,
     participants: Array.isArray(participants) ? participants.flatMap(readableParticipant) : participants,
+    // One that is left out is told again, or the restore is begun again.
+    ...(Array.isArray(reservations)
+      ? { reservations: reservations.filter((each) => HeldReservation.safeParse(each).success) }
+      : {}),
   };
 }
 

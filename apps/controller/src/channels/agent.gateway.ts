@@ -15,6 +15,7 @@ import { ReconcileService } from '../dispatch/reconcile.service.js';
 import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
 import { MeetingService } from '../meetings/meeting.service.js';
+import { RestoreService } from '../reservations/restore.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -60,6 +61,7 @@ export class AgentGateway {
   readonly #fleet: FleetService;
   readonly #sites: SiteService;
   readonly #reconcile: ReconcileService;
+  readonly #restores: RestoreService;
   readonly #logs: LogService;
   readonly #events: EventIntake;
   readonly #meetings: MeetingReplies;
@@ -70,6 +72,7 @@ export class AgentGateway {
     fleet: FleetService,
     sites: SiteService,
     reconcile: ReconcileService,
+    restores: RestoreService,
     logs: LogService,
     events: EventIntake,
     meetings: MeetingService,
@@ -80,6 +83,7 @@ export class AgentGateway {
     this.#fleet = fleet;
     this.#sites = sites;
     this.#reconcile = reconcile;
+    this.#restores = restores;
     this.#orders = new AgentOrders(reconcile);
     this.#logs = logs;
     this.#events = events;
@@ -281,9 +285,17 @@ export class AgentGateway {
     });
     if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
     const participants = await this.#reconcile.reconcile(agent, connection.id, held);
+    const reservations = await this.#restores.reconcile(agent, heartbeat.reservations);
     // Without work there is nothing whose times are compared.
     const at = held.length === 0 ? {} : { at: await this.#reconcile.noteClock(agent, held, heartbeat.clock) };
-    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants, ...at });
+    connection.send({
+      type: 'renewed',
+      beat: heartbeat.beat ?? 0,
+      leaseSeconds: LEASE_SECONDS,
+      participants,
+      ...reservations,
+      ...at,
+    });
     await this.#orders.send(connection, agent);
   }
 

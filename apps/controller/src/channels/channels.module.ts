@@ -3,6 +3,7 @@ import { log } from '@peerlab/runtime';
 import { FleetModule } from '../fleet/fleet.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { MeetingsModule } from '../meetings/meetings.module.js';
+import { ReservationsModule } from '../reservations/reservations.module.js';
 import { DispatchModule } from '../dispatch/dispatch.module.js';
 import { endsWithin } from '../platform/deadline.js';
 import { AgentGateway } from './agent.gateway.js';
@@ -19,7 +20,7 @@ const STORE_MS = 5000;
 
 /** Owns no table: it reads. */
 @Module({
-  imports: [FleetModule, MeetingsModule, LogsModule, DispatchModule],
+  imports: [FleetModule, ReservationsModule, MeetingsModule, LogsModule, DispatchModule],
   providers: [AgentGateway, ChangeFeed, LiveGateway, Housekeeping, ChannelMetrics],
   exports: [AgentGateway, LiveGateway, ChangeFeed],
 })

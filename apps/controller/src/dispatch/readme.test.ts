@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mayMove } from '@peerlab/contracts';
+import { mayMove, mayMoveReservation, type ReservationState } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 
 const root = new URL('../../../../', import.meta.url);
@@ -62,4 +62,16 @@ describe.each([
       }
     }
   });
+});
+
+it('the drawing of a reservation shows the moves that are allowed, and no others', () => {
+  const { states, arrows } = drawn('Reservation');
+  const shown = new Set(arrows.map(([from, to]) => `${from} ${to}`));
+  expect(states).toHaveLength(4);
+  for (const from of states) {
+    for (const to of states.filter((each) => each !== from)) {
+      const may = mayMoveReservation(from as ReservationState, to as ReservationState);
+      expect(shown.has(`${from} ${to}`), `${from} → ${to}`).toBe(may);
+    }
+  }
 });

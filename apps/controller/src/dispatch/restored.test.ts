@@ -51,6 +51,22 @@ async function revoke({ participantId }: Assignment): Promise<void> {
 }
 
 describe('a machine that shows a fence', () => {
+  it('of a person who has it now is left to that person: that fence was given', async () => {
+    const attempt = await takeOn('m1');
+    await revoke(attempt);
+    const body = { seconds: 3600, reason: 'a look' };
+    agent.heartbeat();
+    const { fence, id } = await farm.until(
+      'the reservation',
+      () => farm.call('reserveMachine', { params: { machine: 'm1' }, body }),
+      ({ state }) => state === 'held',
+    );
+    await finish(attempt, { restored: null, fenceSeen: fence ?? 0 });
+    expect(await machine()).toMatchObject({ desired: 'active', reservation: { id } });
+    await farm.sql.run('update machine set reserved = null');
+    await farm.sql.run('delete from reservation');
+  });
+
   it.each<[string, (attempt: Assignment) => Partial<Finished>]>([
     ['above all', ({ fence }) => ({ restored: null, fenceSeen: fence + 9_999 })],
     ['of its own attempt', ({ fence }) => ({ restored: null, fenceSeen: fence })],

@@ -36,7 +36,7 @@ export async function judgeRestored(
   };
 }
 
-/** An agent that does not say which fence it saw is believed when any newer attempt was given the machine. */
+/** An agent that does not say which fence it saw is believed when any newer attempt or reservation was given the machine. */
 async function wasGiven(
   tx: Queries,
   participant: LockedParticipant,
@@ -44,7 +44,10 @@ async function wasGiven(
   fence: number | undefined,
 ): Promise<boolean> {
   return tx.exists(
-    `select 1 from participant where machine = $1 and fence > $2 and ($3::bigint is null or fence = $3) limit 1`,
+    `select 1 from (
+       select fence from participant where machine = $1 and fence > $2
+       union all select fence from reservation where machine = $1 and fence > $2) given
+     where $3::bigint is null or fence = $3 limit 1`,
     [machine, participant.fence, fence ?? null],
   );
 }

@@ -13,6 +13,7 @@ import {
   type Inventory,
   type MachineCheck,
   type MachineDesired,
+  type MachineEvent,
 } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
@@ -22,7 +23,7 @@ import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { InventoryRefused, recordCombinations } from './combination-register.js';
-import { changeDesired } from './desired-memory.js';
+import { changeDesired, noteChange } from './desired-memory.js';
 import { rememberInventory } from './inventory-memory.js';
 import { recordMachines, type Registration } from './machine-register.js';
 
@@ -59,12 +60,12 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at, site_confirmed, catalogue, binds_pairs, protocol)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10, $11)
+           last_seen_at, site_confirmed, catalogue, binds_pairs, protocol, restores)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10, $11, $12)
          on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
            test_slots = excluded.test_slots, catalogue = excluded.catalogue, binds_pairs = excluded.binds_pairs,
-           protocol = excluded.protocol, connected = true,
+           protocol = excluded.protocol, restores = excluded.restores, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at,
            site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
         [
@@ -79,6 +80,7 @@ export class FleetService {
           hello.catalogue === undefined ? null : jsonb(hello.catalogue),
           hello.bindsPairs === true,
           hello.protocol,
+          hello.reservations !== undefined,
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#registration);
@@ -214,6 +216,20 @@ export class FleetService {
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
     await changeDesired(tx, machine, { desired: 'quarantined', by: null, reason });
     await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** Which reservation keeps the machine from jobs; null = none. The transaction holds the machine's lock. */
+  async setReserved(tx: Queries, machine: string, reservation: string | null): Promise<void> {
+    await tx.run('update machine set reserved = $2 where name = $1', [machine, reservation]);
+  }
+
+  /** Who did what with a machine, as its page shows it. The transaction holds the machine's lock. */
+  async noteEvent(
+    tx: Queries,
+    machine: string,
+    note: { event: MachineEvent; by: string | null; reason: string },
+  ): Promise<void> {
+    await noteChange(tx, machine, note);
   }
 
   /** The machine takes nothing but its health check until it has passed one that begins from now on. */

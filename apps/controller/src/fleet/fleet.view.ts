@@ -9,6 +9,8 @@ import {
   type MachineSummary,
   type MachineView,
   type PeerPath,
+  type Reservation,
+  reservedInWords,
   utcText,
 } from '@peerlab/contracts';
 import { bool, columnsOf, json, nullable, pick, uuid, type RowOf } from '../platform/database/row-shape.js';
@@ -30,11 +32,20 @@ const MACHINE_ROW = {
   runs_own_suites: bool,
   agent_last_seen_at: AGENT.last_seen_at,
   lease: nullable(json<{ attemptId: string; runId: string; fence: number; expiresAt: string }>()),
+  reservation: nullable(json<Reservation>()),
   paths: json<(PeerPath & { combination: Combination })[]>(),
 };
 type MachineRow = RowOf<typeof MACHINE_ROW>;
 
 const AGENT_ROW = { ...pick(AGENT, 'name', 'site', 'version', 'capabilities', 'last_seen_at'), online: bool };
+
+/** SQL: a time as the API has it; null stays null. */
+const iso = (time: string): string => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+/** SQL: the reservation `r` as the API has it. */
+const RESERVATION_JSON = `jsonb_build_object('id', r.id, 'machine', r.machine, 'holder', r.holder, 'reason', r.reason,
+  'state', r.state, 'seconds', r.seconds, 'fence', r.fence, 'requestedAt', ${iso('r.requested_at')}, 'begunAt', ${iso('r.begun_at')},
+  'until', ${iso('r.until')}, 'returnedAt', ${iso('r.returned_at')}, 'returnedBy', r.returned_by, 'endedAt', ${iso('r.ended_at')},
+  'outcome', r.outcome, 'detail', r.detail)`;
 
 /** Reads the fleet as the API shows it. */
 @Injectable()
@@ -84,6 +95,7 @@ export class FleetView {
           from lease l join participant p on p.id = l.participant_id join attempt t on t.id = p.attempt_id
             join job j on j.id = t.job_id
           where l.machine = m.name and l.released_at is null) as lease,
+         (select ${RESERVATION_JSON} from reservation r where r.id = m.reserved) as reservation,
          coalesce((select jsonb_agg(p.path || jsonb_build_object('combination', jsonb_build_object(
                      'hash', c.hash, 'label', c.label, 'identity', c.identity)) order by p.position)
           from machine_path p join combination c on c.hash = p.combination where p.machine = m.name), '[]') as paths
@@ -138,6 +150,7 @@ function machineSummary(row: MachineRow): MachineSummary {
     configured: row.configured,
     runsOwnSuites: row.runs_own_suites,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
+    ...(row.reservation === null ? {} : { reservation: row.reservation }),
     lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
     paths,
   };
@@ -166,6 +179,8 @@ function problemOf(row: MachineRow): string | null {
     const { desired, desired_by: by, desired_reason: reason } = row;
     return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
   }
+  // Its holder may do with it what is needed: that it does not answer is no trouble.
+  if (row.reservation !== null) return `it is ${reservedInWords(row.reservation)}`;
   if (row.lease === null && row.reachable && row.unproven !== null) {
     return `it takes no jobs until its health check has passed: ${row.unproven}`;
   }

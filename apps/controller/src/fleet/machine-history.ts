@@ -71,8 +71,8 @@ export class MachineHistory {
   async changes(machine: string): Promise<MachineChange[]> {
     await this.#require(machine);
     const rows = await this.#sql.rows(
-      pick(columnsOf(MachineChangeRow), 'desired', 'by', 'reason', 'at'),
-      'select desired, by, reason, at from machine_change where machine = $1 order by number desc limit $2',
+      pick(columnsOf(MachineChangeRow), 'desired', 'event', 'by', 'reason', 'at'),
+      'select desired, event, by, reason, at from machine_change where machine = $1 order by number desc limit $2',
       [machine, MACHINE_CHANGES_MAX],
     );
     return rows.map(({ at, ...change }) => ({ ...change, at: at.toISOString() }));

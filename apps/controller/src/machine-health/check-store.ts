@@ -32,7 +32,7 @@ const DUE_MAX = 50;
 /** SQL: the newest check of the machine `m` that it passed. */
 const GOOD_AT = `(select max(h.ended_at) from health_check h where h.machine = m.name and h.outcome = 'passed')`;
 /** SQL conditions: the machine `m` of the agent `a` takes work, and no check of it runs or was in vain just now. */
-const IS_THERE = `m.desired = 'active' and m.configured and m.reachable and agent_online(a) and 'test' = any(a.capabilities)
+const IS_THERE = `m.desired = 'active' and m.reserved is null and m.configured and m.reachable and agent_online(a) and 'test' = any(a.capabilities)
   and exists (select 1 from machine_path p where p.machine = m.name)`;
 const MAY_BEGIN = `not exists (
   select 1 from health_check h where h.machine = m.name and (h.ended_at is null

@@ -56,6 +56,12 @@ export function forecastLine({
       machine,
       leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
     }));
+  const reserved = machines
+    .filter(({ isReserved }) => isReserved)
+    .map(({ name, reservedMs }) => ({
+      machine: name,
+      leftMs: (running.find(({ machine }) => machine === name)?.leftMs ?? 0) + (reservedMs ?? Infinity),
+    }));
   const starts = forecastStarts(
     tests.map(({ id, machines: able, roles, readyInMs, isBlocked, buildIds }) => ({
       id,
@@ -64,7 +70,7 @@ export function forecastLine({
       durationMs: durations.get(id) ?? Infinity,
       readyInMs: isBlocked ? Math.max(...buildIds.map((each) => builtInMs.get(each) ?? Infinity)) : readyInMs,
     })),
-    running,
+    [...running.filter(({ machine }) => !reserved.some((each) => each.machine === machine)), ...reserved],
     slotsOf(machines),
   );
   for (const [id, ms] of starts) {

@@ -84,7 +84,14 @@ const LEASED_WORK = {
 };
 type LeasedWork = RowOf<typeof LEASED_WORK>;
 
-const QUEUE_MACHINE = { name: text, agent: text, testSlots: nullable(integer) };
+const QUEUE_MACHINE = {
+  name: text,
+  agent: text,
+  testSlots: nullable(integer),
+  /** Why no job takes it: how long its reservation lasts from when nothing runs there; null = it has none, or it is restored. */
+  reservedMs: nullable(float),
+  isReserved: bool,
+};
 const DURATION_SAMPLE = { machine: text, suites: json<string[]>(), ms: float };
 
 /** All that decides when jobs start. */
@@ -182,7 +189,11 @@ export async function readQueue(sql: Queries, named: readonly string[], runId: s
 function machinesNear(sql: Queries, named: readonly string[]): Promise<QueueState['machines']> {
   return sql.rows(
     QUEUE_MACHINE,
-    `select m.name, m.agent, a.test_slots as "testSlots" from machine m join agent a on a.name = m.agent
+    `select m.name, m.agent, a.test_slots as "testSlots", m.reserved is not null as "isReserved", (
+         select case r.state when 'waiting' then r.seconds * 1000
+           when 'held' then greatest(0, extract(epoch from r.until - clock_timestamp()) * 1000) end::float8
+         from reservation r where r.id = m.reserved) as "reservedMs"
+     from machine m join agent a on a.name = m.agent
      where m.name = any($1) or (a.test_slots is not null and m.agent in (select agent from machine where name = any($1)))
      order by m.name`,
     [named],

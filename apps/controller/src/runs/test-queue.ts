@@ -58,7 +58,7 @@ const SEATS_OF_MANY = 2000;
 
 const IS_LEASED = `exists (select 1 from lease l where l.machine = m.name and l.released_at is null)`;
 /** It takes tests: now, or when what runs on it has ended. */
-const TAKES_TESTS = `m.desired = 'active' and agent_online(a) and 'test' = any(a.capabilities)`;
+const TAKES_TESTS = `m.desired = 'active' and m.reserved is null and agent_online(a) and 'test' = any(a.capabilities)`;
 /** Its agent may give it a test now, as far as the agent's slots allow. */
 const CAN_START = `${TAKES_TESTS} and m.reachable and not ${IS_LEASED}`;
 /** The machine that waited longest since its last job: all of a combination are used alike, and one that just failed last. */

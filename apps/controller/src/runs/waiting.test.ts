@@ -10,6 +10,7 @@ const machine: CandidateFacts = {
   reachable: true,
   problem: null,
   leased: false,
+  reserved: null,
   slots: null,
   takesPair: true,
   takesRoles: true,
@@ -43,6 +44,24 @@ it('says why a test job waits', () => {
   expect(whyWaiting({ ...queued, machines: [{ ...machine, desired: 'drained' }] })).toBe(
     'v-switch is drained; activate it to go on',
   );
+  const reserved = { holder: 'ann', reason: 'a look', state: 'held', until: '2026-01-02T14:00:00Z' } as const;
+  expect(on({ reserved, reachable: false })).toBe(
+    `next in line for ${machine.name}; it is reserved by ann until 2026-01-02 14:00 UTC: a look`,
+  );
+  expect(on({ reserved: { ...reserved, state: 'waiting', until: null }, leased: true })).toContain(
+    'it is reserved by ann as soon as it is free: a look',
+  );
+  const twin = { ...machine, name: 'v-z' };
+  expect(whyWaiting({ ...queued, machines: [{ ...machine, reserved }, twin] })).toBe('about to start on v-z');
+  expect(
+    whyWaiting({
+      ...queued,
+      machines: [
+        { ...machine, reserved },
+        { ...twin, leased: true },
+      ],
+    }),
+  ).toContain(`${machine.name}: reserved by ann until 2026-01-02 14:00 UTC: a look, v-z: busy`);
   expect(whyWaiting({ ...queued, machines: [{ ...machine, leased: true }], ahead: 2 })).toBe(
     '3rd in line for v-switch',
   );

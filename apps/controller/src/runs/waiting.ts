@@ -3,12 +3,14 @@ import {
   chooseSeats,
   desiredInWords,
   fewOf,
+  reservedInWords,
   startText,
   utcText,
   type ExpectedStart,
   type JobState,
   type Labels,
   type MachineDesired,
+  type ReservedFor,
 } from '@peerlab/contracts';
 
 /** What decides whether a machine takes a job, as read from the database. */
@@ -21,6 +23,8 @@ export interface MachineFacts {
   reachable: boolean;
   problem: string | null;
   leased: boolean;
+  /** Who has it, as no job may; null = nobody. */
+  reserved: ReservedFor | null;
   /** Tests that its agent runs, and how many it runs at most; null = no limit. */
   slots: { taken: number; total: number } | null;
 }
@@ -158,7 +162,8 @@ function obstacleOf({ name, agent, ...machine }: CandidateFacts): Obstacle | nul
   if (!machine.agentOnline) {
     return { text: `${name} is offline: its agent ${agent} is silent`, lastSeenAt: machine.agentLastSeenAt };
   }
-  if (!machine.leased && !machine.reachable) {
+  // Its holder may do with it what is needed: that it does not answer is no trouble.
+  if (!machine.leased && machine.reserved === null && !machine.reachable) {
     return { text: `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`, lastSeenAt: null };
   }
   if (!machine.takesPair) {
@@ -231,7 +236,11 @@ const STATES_SHOWN = 4;
 const isFull = ({ slots }: MachineFacts): boolean => slots !== null && slots.taken >= slots.total;
 
 const isFreeNow = (machine: CandidateFacts): boolean =>
-  obstacleOf(machine) === null && machine.unproven === null && !machine.leased && !isFull(machine);
+  obstacleOf(machine) === null &&
+  machine.reserved === null &&
+  machine.unproven === null &&
+  !machine.leased &&
+  !isFull(machine);
 
 /** The machines that could take it at once. */
 const freeOf = ({ machines }: WaitingFacts): CandidateFacts[] => machines.filter(isFreeNow);
@@ -259,6 +268,9 @@ function whyTestWaits(facts: WaitingFacts): string {
       facts,
       `a machine of ${facts.combination ?? 'its combination'} (${fewOf(machines.map(stateOf), STATES_SHOWN)})`,
     );
+  }
+  if (machine !== undefined && machine.reserved !== null) {
+    return `${line(facts, machine.name)}; it is ${reservedInWords(machine.reserved)}`;
   }
   if (machine !== undefined && machine.unproven !== null) {
     return `${machine.name} takes no jobs until its health check has passed: ${machine.unproven}`;
@@ -288,10 +300,11 @@ function whyRolesWait(facts: WaitingFacts): string {
 
 /** `v-a: busy`, `v-b: drained`. */
 function stateOf(machine: CandidateFacts): string {
-  const { name, desired, agentOnline, reachable, leased, takesPair, unproven } = machine;
+  const { name, desired, agentOnline, reachable, leased, takesPair, unproven, reserved } = machine;
   if (desired !== 'active') return `${name}: ${desiredInWords(desired)}`;
-  if (!agentOnline || (!leased && !reachable)) return `${name}: offline`;
+  if (!agentOnline || (!leased && !reachable && reserved === null)) return `${name}: offline`;
   if (!takesPair) return `${name}: cannot choose the pair`;
+  if (reserved !== null) return `${name}: ${reservedInWords(reserved)}`;
   if (unproven !== null) return `${name}: its health check has not passed`;
   if (leased) return `${name}: busy`;
   return isFull(machine) ? `${name}: its agent is busy` : `${name}: free`;

@@ -5,6 +5,7 @@ import type {
   Inventory,
   Labels,
   MachineDesired,
+  MachineEvent,
   PeerPath,
 } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
@@ -36,6 +37,9 @@ export class Agent {
   /** It tells the modules of a bundle which pair to take; others test the first pair of a machine. */
   @Column('boolean', { default: false })
   bindsPairs: boolean;
+  /** It restores machines that a person gave back. */
+  @Column('boolean', { default: false })
+  restores: boolean;
   /** Version of the agent channel that it spoke last. */
   @Column('int', { default: 4 })
   protocol: number;
@@ -96,6 +100,9 @@ export class Machine {
   unproven: string | null;
   @Column('timestamptz', { nullable: true })
   unprovenAt: Date | null;
+  /** The reservation that keeps it from jobs, until that has ended; null = none. */
+  @Column('uuid', { nullable: true })
+  reserved: string | null;
   /** What its agent's newest look said; null = it has not looked yet, or does not look. */
   @Column('jsonb', { nullable: true })
   checks: MachineCheck[] | null;
@@ -164,6 +171,9 @@ export class MachineChangeRow {
   number: number;
   @Column('text')
   desired: MachineDesired;
+  /** What else happened; null = `desired` was set. */
+  @Column('text', { nullable: true })
+  event: MachineEvent | null;
   /** Name of a user's token; null = the farm itself. */
   @Column('text', { nullable: true })
   by: string | null;

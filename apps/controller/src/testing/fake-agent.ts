@@ -8,6 +8,7 @@ import {
   type Catalogue,
   type FromAgent,
   type HeldParticipant,
+  type HeldReservation,
   type Inventory,
   type SpoolStream,
 } from '@peerlab/contracts';
@@ -36,6 +37,8 @@ export interface FakeAgentOptions {
   protocol?: number;
   /** What it tells that it can build and run; null = nothing, as agents older than the catalogue do. */
   catalogue?: Catalogue | null;
+  /** Whether it restores what people give back, as agents of before reservations do not. */
+  restores?: boolean;
 }
 
 /** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
@@ -60,6 +63,7 @@ export class FakeAgent {
       token: {},
       protocol: AGENT_PROTOCOL,
       catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : { suites: [], configs: [] },
+      restores: true,
       ...options,
     };
     socket.on('message', (data: Buffer) => {
@@ -106,6 +110,7 @@ export class FakeAgent {
       testSlots,
       machines: this.machines(),
       participants: held,
+      ...(this.#options.restores ? { reservations: [] } : {}),
       ...(catalogue === null ? {} : { catalogue }),
     });
     return this.next('welcome');
@@ -121,8 +126,14 @@ export class FakeAgent {
     }));
   }
 
-  heartbeat(held: HeldParticipant[] = []): void {
-    this.send({ type: 'heartbeat', machines: this.machines(), participants: held });
+  heartbeat(held: HeldParticipant[] = [], reservations: HeldReservation[] = []): void {
+    const { restores } = this.#options;
+    this.send({
+      type: 'heartbeat',
+      machines: this.machines(),
+      participants: held,
+      ...(restores ? { reservations } : {}),
+    });
   }
 
   inventory(machine: string, inventory: Inventory): void {

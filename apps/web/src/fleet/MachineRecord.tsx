@@ -107,7 +107,7 @@ export function MachineChanges({ machine }: { machine: string }): ReactNode {
               keyOf={(_, index) => index}
               empty={<p className="muted">No change yet.</p>}
               columns={[
-                { name: 'Set to', render: ({ desired }) => <StateBadge state={desired} /> },
+                { name: 'Set to', render: ({ desired, event }) => <StateBadge state={event ?? desired} /> },
                 { name: 'By', render: (change) => <ChangedBy change={change} /> },
                 { name: 'When', render: ({ at }) => <Ago at={at} /> },
                 {

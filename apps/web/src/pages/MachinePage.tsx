@@ -11,6 +11,7 @@ import { MachineChecks } from '../fleet/MachineChecks.js';
 import { MachineControls } from '../fleet/MachineControls.js';
 import { MachineHealth } from '../fleet/MachineHealth.js';
 import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
+import { ReservationControls, ReservedLine } from '../fleet/Reservation.js';
 import { otherProblem } from '../fleet/other-problem.js';
 import { MachineSerial } from '../fleet/MachineSerial.js';
 import { MachineTwins } from '../fleet/MachineTwins.js';
@@ -69,11 +70,13 @@ function MachineHead({ machine }: { machine: MachineView }): ReactNode {
         <StateBadge state={machine.observed} />
         {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
         <div className="push row">
+          <ReservationControls machine={machine} />
           <MachineControls machine={machine} />
         </div>
       </div>
       <p>{machine.description}</p>
       <DesiredLine machine={machine} />
+      <ReservedLine machine={machine} />
       {problem !== null && <p className="notice notice-bad">{problem}</p>}
       <dl className="facts-row">
         <div>

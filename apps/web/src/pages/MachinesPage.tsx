@@ -8,6 +8,7 @@ import { LabelChips, Lease } from '../fleet/Lease.js';
 import { filterMachines, withUse } from '../fleet/machine-filter.js';
 import { MachineFilters } from '../fleet/MachineFilters.js';
 import { DesiredBy } from '../fleet/MachineRecord.js';
+import { ReservedFor } from '../fleet/Reservation.js';
 import { otherProblem } from '../fleet/other-problem.js';
 import { UseBars } from '../fleet/UseBars.js';
 import type { MachinesSearch } from '../search.js';
@@ -61,6 +62,7 @@ function MachineTable({ fleet, search }: { fleet: Fleet; search: MachinesSearch 
             <span className="row tight">
               <StateBadge state={machine.observed} />
               {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
+              {machine.reservation !== undefined && <StateBadge state="reserved" />}
             </span>
           ),
         },
@@ -73,6 +75,7 @@ function MachineTable({ fleet, search }: { fleet: Fleet; search: MachinesSearch 
               </Link>
               <div className="muted">{machine.description}</div>
               <DesiredBy machine={machine} />
+              <ReservedFor machine={machine} />
               <div className="reason">{otherProblem(machine)}</div>
             </>
           ),

@@ -11,6 +11,7 @@ import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
 import { harvestPstore } from '../pstore.js';
 import type { AttemptContext } from '../attempt-context.js';
+import type { RestoreContext } from '../restore-context.js';
 import { cleanMachine } from './clean.js';
 
 /** Longest reason of a result, in characters; the controller takes no longer one. */
@@ -19,25 +20,42 @@ const REASON_MAX = 2000;
 /** Boots of one restore: from the candidate, after a reset, and once more. */
 const BOOTS = 3;
 
-/** Build-id of the default kernel as it was found; null when the attempt ended before it was seen. */
-function expectedBuildId(context: AttemptContext): string | null {
-  return context.spool.record.defaultKernel?.buildId ?? null;
+/** Build-id of the default kernel as it was found; null when it was not seen. */
+function expectedBuildId(context: RestoreContext): string | null {
+  return context.found.defaultKernel?.buildId ?? null;
 }
 
 /** `restored` null: a newer attempt has the machine, on this or another agent, and restores it. */
-interface Restoration {
+export interface Restoration {
   restored: boolean | null;
   detail: string;
+}
+
+/** The stage: puts the machine back, and reports it as a result of the farm. Resolves to whether it is as it was found. */
+export async function restore(context: AttemptContext): Promise<Restoration> {
+  context.kernelLog.detach();
+  const { pstore } = context.spool.record;
+  if (pstore !== null) context.harvest = (session, signal) => harvestPstore(context, session, pstore, signal);
+  const at = performance.now();
+  const fromSeq = context.serial.next;
+  const { restored, detail } = await putBack(context);
+  context.emitFarmResult('restore', {
+    status: restored === null ? 'skip' : restored ? 'pass' : 'fail',
+    reason: restored === true ? null : detail.slice(0, REASON_MAX),
+    durationMs: performance.now() - at,
+    signature: null,
+    log: context.serialRange(fromSeq),
+  });
+  return { restored, detail };
 }
 
 /**
  * Puts the machine back: a fresh disk where it has one that can be reset, else default kernel, our files and boot
  * entry gone. Runs whatever happened before, with or without a lease, on a deadline of its own. Resolves to whether
- * the machine is as it was found.
+ * the machine is as it was found; never rejects.
  */
-export async function restore(context: AttemptContext): Promise<Restoration> {
+export async function putBack(context: RestoreContext): Promise<Restoration> {
   context.guard.beginRestore();
-  context.kernelLog.detach();
   context.connection.expectBoot();
   const deadline = new AbortController();
   const limitMs = context.pace.restoreMs + BOOTS * context.firmware.allowanceMs;
@@ -45,23 +63,12 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
     () => deadline.abort(new Error(`restore ran past its limit of ${formatSeconds(limitMs)}`)),
     limitMs,
   );
-  const at = performance.now();
-  const fromSeq = context.serial.next;
-  const finish = (restored: boolean | null, detail: string): Restoration => {
-    context.emitFarmResult('restore', {
-      status: restored === null ? 'skip' : restored ? 'pass' : 'fail',
-      reason: restored === true ? null : detail.slice(0, REASON_MAX),
-      durationMs: performance.now() - at,
-      signature: null,
-      log: context.serialRange(fromSeq),
-    });
-    return { restored, detail };
-  };
   try {
-    return finish(true, await restoreByLadder(context, deadline.signal));
+    return { restored: true, detail: await restoreByLadder(context, deadline.signal) };
   } catch (error) {
-    if (isFenced(error)) return finish(null, adviceOf(error));
-    return finish(false, `${context.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`);
+    if (isFenced(error)) return { restored: null, detail: adviceOf(error) };
+    const detail = `${context.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`;
+    return { restored: false, detail };
   } finally {
     clearTimeout(timer);
     context.connection.leave();
@@ -74,7 +81,7 @@ const isFenced = (error: unknown): boolean => error instanceof MachineError && e
  * Tries without a reset, then after one, then after a time without power, which some devices need to come back. A machine whose files
  * changed is not reset: that mends nothing.
  */
-async function restoreByLadder(context: AttemptContext, signal: AbortSignal): Promise<string> {
+async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Promise<string> {
   const { power, disk } = context.machine;
   // A fresh disk begins with a reset of its own.
   const reset = disk === null && power !== null ? (stop?: AbortSignal) => power.reset(stop) : null;
@@ -113,12 +120,12 @@ class DevicesLost extends Error {
   override readonly name = 'DevicesLost';
 }
 
-async function restoreOnce(context: AttemptContext, signal: AbortSignal): Promise<string> {
+async function restoreOnce(context: RestoreContext, signal: AbortSignal): Promise<string> {
   return context.machine.disk === null ? restoreInPlace(context, signal) : restoreOnFreshDisk(context, signal);
 }
 
 /** All that the attempt wrote goes with the disk: there is nothing to remove, and nothing to ask the candidate for. */
-async function restoreOnFreshDisk(context: AttemptContext, signal: AbortSignal): Promise<string> {
+async function restoreOnFreshDisk(context: RestoreContext, signal: AbortSignal): Promise<string> {
   await assertNotTaken(context, signal);
   context.note(`restore: ${context.machine.name} gets a fresh disk`);
   const { kernel, session } = await bootFreshDisk(context, signal);
@@ -133,7 +140,7 @@ async function restoreOnFreshDisk(context: AttemptContext, signal: AbortSignal):
  * Without a lease the machine may have been given to a newer attempt, whose disk is not ours to throw away: the
  * machine has its fence. Throws MachineError('fenced') then; a machine that does not answer is reset.
  */
-async function assertNotTaken(context: AttemptContext, signal: AbortSignal): Promise<void> {
+async function assertNotTaken(context: RestoreContext, signal: AbortSignal): Promise<void> {
   if (context.guard.holdsLease()) return;
   try {
     const { session } = await context.connection.reach(context.pace.reachMs, signal);
@@ -145,7 +152,7 @@ async function assertNotTaken(context: AttemptContext, signal: AbortSignal): Pro
   }
 }
 
-async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Promise<string> {
+async function restoreInPlace(context: RestoreContext, signal: AbortSignal): Promise<string> {
   const { connection, pace, machine } = context;
   const expected = expectedBuildId(context);
   let { kernel } = await connection.reach(pace.reachMs, signal);
@@ -166,24 +173,21 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
  * Reports the kernel that runs in the end; throws unless it is the default one that was found, on a machine that has
  * all the devices that it had.
  */
-async function judgeDefault(context: AttemptContext, { kernel, session }: Booted, signal: AbortSignal): Promise<void> {
+async function judgeDefault(context: RestoreContext, { kernel, session }: Booted, signal: AbortSignal): Promise<void> {
   const expected = expectedBuildId(context);
   const right = kernel.nonce === null && (expected === null || kernel.buildId === expected);
   const { release, buildId, bootId, nonce, commandLine } = kernel;
   const replaced = right || nonce !== null ? '' : await kernelPackageNote(session, signal);
   const detail = right ? null : `expected build-id ${expected ?? 'of a default kernel'}, found ${buildId}${replaced}`;
-  context.emit({
-    type: 'kernel',
-    sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine },
-  });
+  context.noteKernel({ phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine });
   if (!right) throw new Error(`another kernel than before runs: ${release}, ${detail ?? ''}`);
-  const { hardware, pstore } = context.spool.record;
-  if (pstore !== null) await harvestPstore(context, session, pstore, signal);
+  await context.harvest?.(session, signal);
+  const { hardware } = context.found;
   if (hardware === null) return;
   const loss = describeLoss(hardware, await readHardware(session, signal));
   if (loss !== null) {
     throw new DevicesLost(
-      `${context.machine.name} lost devices during the attempt: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
+      `${context.machine.name} lost devices: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
     );
   }
 }

@@ -11,6 +11,7 @@ import { GRID_ROUTES } from './grid-routes.js';
 import { HEALTH_ROUTES } from './health-routes.js';
 import { HOOK_ROUTES } from './hook-routes.js';
 import { OVER_TIME_ROUTES } from './over-time-routes.js';
+import { RESERVATION_ROUTES } from './reservation-routes.js';
 import { RETENTION_ROUTES } from './retention-routes.js';
 import { RUN_ROUTES } from './run-routes.js';
 import { RUN_LIST_ROUTES } from './run-list-routes.js';
@@ -36,6 +37,7 @@ export const ROUTES = {
   ...OVER_TIME_ROUTES,
   ...FLEET_ROUTES,
   ...HEALTH_ROUTES,
+  ...RESERVATION_ROUTES,
   ...BUILD_ROUTES,
   ...COVERAGE_ROUTES,
   ...BUNDLE_ROUTES,

@@ -7,9 +7,16 @@ import { Time } from './time.js';
 export const MachineReason = z.string().trim().min(1).max(500);
 export type MachineReason = z.infer<typeof MachineReason>;
 
-/** One change of what is wanted of a machine. */
+/** What else than its wanted state people change of a machine. */
+export const MachineEvent = z.enum(['reserved', 'extended', 'returned']);
+export type MachineEvent = z.infer<typeof MachineEvent>;
+
+/** One change of what is wanted of a machine, or of who has it. */
 export const MachineChange = z.object({
+  /** The wanted state, from then on. */
   desired: MachineDesired,
+  /** What happened; null = the wanted state was set. */
+  event: MachineEvent.nullable().default(null),
   at: Time,
   /** Name of the token that asked for it; null = the farm itself. */
   by: z.string().nullable(),

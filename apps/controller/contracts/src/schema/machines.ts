@@ -4,6 +4,7 @@ import { Fence, Labels, Name } from './ids.js';
 import { Inventory } from './inventory.js';
 import { MachineCheck } from './machine-check.js';
 import { PeerPath } from './paths.js';
+import { Reservation } from './reservations.js';
 import { MachineDesired, MachineObserved } from './states.js';
 import { Time } from './time.js';
 
@@ -21,6 +22,8 @@ export const MachineView = z.object({
   problem: z.string().nullable(),
   /** Why it takes nothing but its health check, until that passes; null = it serves. */
   unproven: z.string().nullable().default(null),
+  /** The reservation that keeps it from jobs; absent = there is none. */
+  reservation: Reservation.optional(),
   /** Its agent still has it in its configuration; if not, new runs leave it out. */
   configured: z.boolean(),
   /** Whether its agent runs suites that no bundle has. */

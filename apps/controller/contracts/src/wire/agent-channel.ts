@@ -16,6 +16,7 @@ import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
 import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
+import { RESTORE_DETAIL_MAX } from '../schema/reservations.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
 import { LeftFile, OwnSuite } from '../schema/suite.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
@@ -219,12 +220,37 @@ export const AgentMachine = z.object({
 });
 export type AgentMachine = z.infer<typeof AgentMachine>;
 
+/**
+ * A reservation as its agent has it. `holding`: it took the machine. `restored` and `not-restored` are told until the
+ * controller names it no more; `detail` = what happened.
+ */
+export const HeldReservation = z.object({
+  reservationId: z.uuid(),
+  fence: Fence,
+  state: z.enum(['holding', 'restoring', 'restored', 'not-restored']),
+  detail: z.string().max(RESTORE_DETAIL_MAX).nullable(),
+});
+export type HeldReservation = z.infer<typeof HeldReservation>;
+
+/** A reservation as the controller wants it: its holder has the machine, or it is to be restored. */
+export const WantedReservation = z.object({
+  reservationId: z.uuid(),
+  machine: Name,
+  fence: Fence,
+  state: z.enum(['held', 'returning']),
+  /** As in an assignment. */
+  forgedFence: Fence.optional(),
+});
+export type WantedReservation = z.infer<typeof WantedReservation>;
+
 /** The whole state, sent in hello and in every heartbeat: nothing depends on an earlier message. */
 const AgentState = z.object({
   /** The agent's own number of this report; the answer names it, so that the agent knows how old the answer is. */
   beat: Sequence.optional(),
   machines: z.array(AgentMachine).max(2000),
   participants: z.array(HeldParticipant).max(2000),
+  /** Absent from agents that do not restore machines which a person gave back. */
+  reservations: z.array(HeldReservation).max(2000).optional(),
 });
 
 const BYTES_MAX = 2 ** 50;
@@ -332,6 +358,8 @@ export const ToAgent = z.discriminatedUnion('type', [
     beat: Sequence,
     leaseSeconds: z.number().positive(),
     participants: z.array(z.object({ participantId: z.uuid(), fence: Fence })).max(LIST_MAX),
+    /** All reservations of the agent's machines: what is not named is over. Older controllers name none. */
+    reservations: z.array(WantedReservation).max(2000).optional(),
     /** The farm's time, which is the database's, when it was answered. Older controllers do not say. */
     at: z.number().positive().optional(),
   }),

@@ -79,6 +79,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   machine_change: 'machine',
   machine_inventory: 'machine',
   machine_path: 'machine',
+  reservation: 'machine',
   run_pin: 'run',
 };
 

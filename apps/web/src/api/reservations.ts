@@ -1,0 +1,4 @@
+import { RESERVATION_ROUTES } from '@peerlab/contracts';
+import { Api } from './client.js';
+
+export const reservationApi = new Api(RESERVATION_ROUTES);
