@@ -67,7 +67,7 @@ it('a JUnit report names every role of a job with several, with its kernel and w
   const xml = junitOf(grid, { run, failures });
   expect(xml).toContain('<testsuite name="s on server m1, client m2 / server base, client new"');
   expect(xml).toContain(`value="server commit ${'c'.repeat(40)}, master of https://example.org/l; client commit`);
-  expect(xml).toContain('message="fail: kernel-crash of client: Oops"');
+  expect(xml).toContain('message="crash: kernel-crash of client: Oops"');
 });
 
 it('a JUnit report says of each test what the grid says, and is read back so', () => {
