@@ -22,9 +22,11 @@ let worker: Worker;
 let wanted: WantedReservation[] = [];
 /** How often the agent wanted to report at once. */
 let news = 0;
+let returned: string[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'reserved-'));
   wanted = [];
+  returned = [];
 });
 afterEach(async () => {
   worker.stop();
@@ -49,6 +51,7 @@ function startWorker(): Worker {
     sendHeartbeat: () => {
       news += 1;
     },
+    onReturned: (name) => void returned.push(name),
     pace: FAKE_PACE,
   });
   fresh.start();
@@ -125,6 +128,8 @@ describe('a machine that a person gives back', () => {
     lab.fake.defaultBuildId = own;
     const { detail, fence } = await giveBack('restored');
     expect(fence).toBe(RESERVATION.fence);
+    // Its inventory is to be read again.
+    expect(returned).toEqual(['v-switch']);
     expect(detail).toMatch(/6\.1\.0-50-cloud-amd64 runs, nothing of ours is left/);
     expect([...lab.fake.files.keys()]).not.toContain('/boot/peerlab-12345678-vmlinuz');
     expect(readdirSync(join(folder, 'reservations'))).toHaveLength(1);

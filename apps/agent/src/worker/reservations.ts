@@ -35,6 +35,8 @@ interface ReservationSettings {
   queues: MachineQueues;
   /** Told when there is something new to report. */
   onNews: () => void;
+  /** A machine was restored, or not: it may have other devices than before. */
+  onReturned: (machine: string) => void;
   clock: () => number;
 }
 
@@ -133,6 +135,7 @@ export class Reservations {
       async (reserved) => {
         const { restored, detail } = await reserved.giveBack(this.#read(held.wanted.reservationId));
         held.report = { state: restored === true ? 'restored' : 'not-restored', detail };
+        this.#settings.onReturned(machine.name);
       },
       machine,
     );
