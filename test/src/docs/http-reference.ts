@@ -18,6 +18,8 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   moveMachine: ['409 machine-leased'],
   forgetMachine: ['409 machine-leased', '409 machine-in-use'],
   moveAgent: ['409 machine-leased'],
+  reserveMachine: ['409 machine-reserved', '409 agent-too-old'],
+  returnMachine: ['422 reason-needed'],
   getPatch: ['404 no-patch-text'],
   getSeries: ['404 no-patch-text'],
   getAttemptFile: ['410 file-removed', '500 artifact-store-unreadable'],

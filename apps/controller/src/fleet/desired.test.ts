@@ -62,9 +62,9 @@ describe('what people want of a machine', () => {
     await farm.request('setMachine', { params, body: { desired: 'active', reason: 'repaired' } }, token);
     const listed = await changes();
     expect(listed.slice(0, listed.length - before)).toEqual([
-      { desired: 'active', by: 'colleague', reason: 'repaired', at: expect.any(String) },
-      { desired: 'quarantined', by: null, reason: 'broken', at: expect.any(String) },
-      { desired: 'drained', by: 'tester', reason: 'a new riser', at: expect.any(String) },
+      { event: null, desired: 'active', by: 'colleague', reason: 'repaired', at: expect.any(String) },
+      { event: null, desired: 'quarantined', by: null, reason: 'broken', at: expect.any(String) },
+      { event: null, desired: 'drained', by: 'tester', reason: 'a new riser', at: expect.any(String) },
     ]);
     expect((await farm.request('listMachineChanges', { params: { machine: 'no-such' } })).status).toBe(404);
   });

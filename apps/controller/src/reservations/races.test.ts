@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DispatchService } from '../dispatch/dispatch.service.js';
 import { ProblemError } from '../platform/http/problem.js';
-import { Sql } from '../platform/database/sql.js';
 import type { RunningServer } from '../server.js';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -119,10 +118,10 @@ async function act(step: Step, at: number): Promise<void> {
         await farm.sql.run(`update reservation set until = clock_timestamp() where state = 'held'`);
         return;
       case 'end-attempt':
-        await app.get(Sql).transaction(async (tx) => {
-          // As a lease that ran out, without its agent.
-          await tx.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
-        });
+        // As a lease that ran out, without its agent.
+        await farm.sql.run(
+          `update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`,
+        );
         await app.get(DispatchService).reap();
         return;
       case 'report': {
