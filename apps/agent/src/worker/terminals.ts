@@ -10,6 +10,8 @@ export type TerminalOrder = Extract<ToAgent, { type: `terminal-${string}` }>;
 /** Bytes typed that a machine may leave unread: somebody pastes into a program that does not read. */
 const UNREAD_MAX_BYTES = 256 * 1024;
 const CONNECT_MS = 30_000;
+/** Pause before output is offered again to a connection that took no more. */
+const RETRY_MS = 50;
 
 interface Terminal {
   source: TerminalChannel | null;
@@ -23,6 +25,8 @@ interface Terminal {
   inputNext: number;
   /** Typed before it was open. */
   early: Buffer;
+  /** Set while the connection took no more. */
+  retry: NodeJS.Timeout | null;
 }
 
 /**
@@ -75,6 +79,7 @@ export class Terminals {
       waiting: [],
       inputNext: 0,
       early: Buffer.alloc(0),
+      retry: null,
     };
     this.#open.set(id, terminal);
     let reason: string;
@@ -117,8 +122,15 @@ export class Terminals {
         number: terminal.next,
         data: data.toString('base64'),
       };
-      // What the connection does not take is lost, and the numbers would have a hole.
-      if (!this.#send(frame)) return this.#close(id, 'the connection to the controller is too slow');
+      if (!this.#send(frame)) {
+        // Logs fill the connection at this moment, or it is down, which closes the terminal.
+        terminal.waiting.unshift(data);
+        terminal.retry ??= setTimeout(() => {
+          terminal.retry = null;
+          if (this.#open.get(id) === terminal) this.#flush(id, terminal);
+        }, RETRY_MS);
+        break;
+      }
       terminal.next += 1;
     }
     if (terminal.waiting.length > 0) terminal.source?.pause();
