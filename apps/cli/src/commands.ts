@@ -29,6 +29,7 @@ import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/run
 import { submit, uploadFile } from './commands/submit.js';
 import { listTemplates, showTemplate } from './commands/templates.js';
 import { runTerminal } from './commands/terminal.js';
+import { showTerminals } from './commands/terminals.js';
 import { followRun } from './commands/watch.js';
 import { runId } from './short-id.js';
 
@@ -332,6 +333,12 @@ export const COMMANDS: readonly Command[] = [
       await runTerminal(context, machine, 'shell');
       return null;
     },
+  ),
+  command(
+    'terminals <machine>',
+    'lists who had a shell or the console of a machine; of each what was printed last is kept',
+    { print: { flags: '--print <terminal>', help: 'print what is kept of this one', kind: 'text' } },
+    ({ api }, [machine = ''], { print }) => showTerminals(api, machine, print),
   ),
   command(
     'health <machine>',

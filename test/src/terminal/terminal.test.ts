@@ -123,6 +123,12 @@ describe('a shell', () => {
     const kept = await farm.call('getTerminalOutput', { params: { terminal: record?.id ?? '' } });
     expect(kept).toBe(ann.printed());
     expect(kept).not.toContain('hunter2');
+    const show = COMMANDS.find(({ usage }) => usage === 'terminals <machine>');
+    const api = new HttpClient({ url: farm.server.url, token: () => farm.userToken });
+    const context = { api } as Parameters<NonNullable<typeof show>['run']>[0];
+    expect((await show?.run(context, [machine], {}))?.text).toMatch(/shell +tester .* the shell ended with 3/);
+    const print = (record?.id ?? '').slice(0, 8);
+    expect((await show?.run(context, [machine], { print }))?.text).toBe(kept);
     const { rows } = await farm.sql.pool.query(
       `select count(*)::int as n from terminal_output where data::text like '%hunter2%'`,
     );
