@@ -26,6 +26,6 @@ export async function showTerminals(api: HttpClient, machine: string, print: str
   if (terminal === undefined || found.length > 1) {
     throw new UsageError(`--print ${print}: ${found.length === 0 ? 'no terminal' : 'several terminals'} of ${machine}`);
   }
-  const output = String(await api.call('getTerminalOutput', { params: { terminal: terminal.id } }));
+  const output = await api.text('getTerminalOutput', { params: { terminal: terminal.id } });
   return { data: { ...terminal, output }, text: output };
 }
