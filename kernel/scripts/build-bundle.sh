@@ -19,7 +19,7 @@
 # --tree names a copy of that tree which is this build's alone, to build in.
 # --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
-# the bundle has it as an archive.  One that does not build is left out.
+# the bundle has it as an archive.  One that does not build is left out, and the manifest says why.
 # --mutants COUNT: the kernel carries mutants of the lines that the series adds
 # (mutants/generate.pl); mutants.json in the bundle names COUNT of them to try, and
 # those that the compiler refuses or that are not built.
@@ -313,15 +313,20 @@ make_args=(-C "$tree" CC="$compiler" HOSTCC="$compiler" LOCALVERSION="$release_s
 log=$work/make.log
 : >"$log"
 
+# blame_builder LOG -- ends the build where it ran out of disk or memory.
+blame_builder() {
+	if grep -q 'No space left on device' "$1"; then
+		fail_infrastructure "the disk is full" "free space in $cache"
+	fi
+	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$1"; then
+		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
+	fi
+}
+
 # explain_failure -- turn the make log into one @error line: its first error.
 explain_failure() {
 	local class file line detail said
-	if grep -q 'No space left on device' "$log"; then
-		fail_infrastructure "the disk is full" "free space in $cache"
-	fi
-	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$log"; then
-		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
-	fi
+	blame_builder "$log"
 	IFS=$'\x1f' read -r class file line detail said < <("$here/explain-build.pl" "$log" "$tree")
 	[ "$class" != infrastructure ] || fail_infrastructure "$detail" "install it on the builder"
 	fail_compile "$detail" "$file" "$line" "$said"
@@ -436,14 +441,17 @@ progress 94 "building the test suites"
 install_headers "$tree"
 build_suites "$tree" "$staging/suites" "$compiler" >>"$log" 2>&1 || { cat "$log" >&2; explain_failure; }
 
-built_kselftests=()
+built_kselftests=() unbuilt=''
 for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	progress 96 "building the selftests $target"
-	if build_kselftest "$tree" "$target" "$staging/suites/$(kselftest_file "$target")" >>"$log" 2>&1; then
+	if build_kselftest "$tree" "$target" "$staging/suites/$(kselftest_file "$target")" >"$work/target.log" 2>&1; then
 		built_kselftests+=("$target")
 	else
-		tail -n 40 "$log" >&2
-		echo "the selftests $target do not build, and are left out" >&2
+		tail -n 40 "$work/target.log" >&2
+		blame_builder "$work/target.log"
+		why=$(why_not_built "$work/target.log" "$tree")
+		echo "the selftests $target do not build, and are left out: $why" >&2
+		unbuilt+="${unbuilt:+,}{\"target\":\"$target\",\"error\":$(json_string "${why:0:400}")}"
 	fi
 done
 
@@ -481,7 +489,7 @@ features='[]'
 		printf '%s{"target":"%s","file":"suites/%s"}' "$separator" "$target" "$(kselftest_file "$target")"
 		separator=,
 	done
-	printf '],\n"files":{'
+	printf '],\n"unbuilt":[%s],\n"files":{' "$unbuilt"
 	separator=''
 	while read -r file; do
 		printf '%s\n%s:{"sha256":"%s","sizeBytes":%s}' "$separator" "$(json_string "$file")" \

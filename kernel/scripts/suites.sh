@@ -93,6 +93,14 @@ SCRIPT
 	chmod 755 "$1/rsync"
 }
 
+# why_not_built LOG TREE -- the first error of a log: file, line and what was said.
+why_not_built() {
+	local class file line detail said
+	IFS=$'\x1f' read -r class file line detail said < <("$here/explain-build.pl" "$1" "$2")
+	: "$class" "$said"
+	printf '%s%s%s' "$file" "${line:+:$line}" "${file:+: }$detail"
+}
+
 # build_kselftest TREE TARGET FILE -- one folder of tools/testing/selftests with
 # what runs it, as an archive.  Built beside the tree, which stays as it is.
 build_kselftest() {

@@ -38,7 +38,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   findings:
     '`watch`, `submit --watch`: findings (crash, fail, bounced, tainted, flaky, not reached); `ktap`: something failed, or the results are not as they should be; `machine`: a check failed',
   noStatement:
-    '`watch`, `submit --watch`: the lab failed, the run was canceled, or it has no verdict; `machine`: it does not answer',
+    '`watch`, `submit --watch`: the lab failed, a suite brought no result, the run was canceled, or it has no verdict; `machine`: it does not answer',
   usage:
     'the command line: an unknown command or option, a missing argument, an id that nothing has or several things have',
   badRunFile: 'the run file: it is not valid, or the farm cannot do what it asks for; also of `submit --check`',

@@ -44,6 +44,15 @@ describe('crashes', () => {
     expect(await page.getByRole('columnheader', { name: 'Last good' }).count()).toBe(1);
     await page.getByText('In the source', { exact: false }).click();
     await page.getByText('p2pvram_page drivers/gpu/p2pvram/page.h:41 (inlined)', { exact: false }).waitFor();
+    const line = page.getByRole('link', { name: 'drivers/gpu/p2pvram/page.h:41' });
+    await line.waitFor();
+    const commit = 'a257'.padEnd(40, '9');
+    const address = `https://git.example.org/linux/-/blob/${commit}/drivers/gpu/p2pvram/page.h#L41`;
+    expect(await line.getAttribute('href')).toBe(address);
+    expect(await line.getAttribute('rel')).toBe('noreferrer');
+    // The series changes it: the line is another one in the commit.
+    await page.getByText('migrate.c:212').waitFor();
+    expect(await page.getByRole('link', { name: 'migrate.c:212' }).count()).toBe(0);
     await page.getByText('Report for a mailing list').click();
     await page.getByText(`[BUG] ${TITLE}`).waitFor();
     await page.getByRole('button', { name: 'Copy the report with its subject' }).click();

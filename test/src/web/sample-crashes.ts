@@ -103,14 +103,16 @@ export class SampleCrashes {
   }
 
   private ofAttempt(id: string): SeenCrash[] {
-    const crash = this.attempts.get(id)?.results.find(({ verdict }) => verdict === 'crash');
-    if (crash === undefined) return [];
+    const attempt = this.attempts.get(id);
+    const crash = attempt?.results.find(({ verdict }) => verdict === 'crash');
+    if (attempt === undefined || crash === undefined) return [];
     const { suite, test } = crash;
     return CRASHES.map((each, at) => ({
       ...each,
       suite,
       test,
       earlier: at * 4,
+      buildId: attempt.buildId,
       git: at === 0 ? GIT : null,
       patches: 2,
     }));
@@ -149,6 +151,7 @@ export class SampleCrashes {
       ...summary,
       frames: crash.frames,
       sources: crash.sources,
+      sourcesBuild: attempt?.buildId ?? null,
       taint: crash.taint,
       places: [
         {

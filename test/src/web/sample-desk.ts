@@ -11,6 +11,7 @@ import {
   type RetentionView,
   type RouteName,
   type RunDetail,
+  type SourceLinks,
   type TokenView,
 } from '@peerlab/contracts';
 import { SampleBuilds } from './sample-builds.js';
@@ -87,6 +88,8 @@ export class SampleDesk {
         return sampleCoverage();
       case 'getBuildMutants':
         return sampleMutants();
+      case 'getSourceLinks':
+        return sampleSourceLinks();
       case 'getPatch': {
         const number = Number(params['number']);
         const text = this.builds.text(build, number);
@@ -311,4 +314,14 @@ export class SampleDesk {
 export function sampleBadge({ verdict }: RunDetail): string {
   const text = verdict === null ? 'running' : VERDICT_TABLE[verdict].label;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="120" height="20"><rect width="120" height="20" rx="4" fill="#3a4352"/><text x="60" y="14" fill="#fff" font-family="sans-serif" font-size="11" text-anchor="middle">peerlab ${text}</text></svg>`;
+}
+
+/** As of a git build whose series changes one of the files that a crash names. */
+function sampleSourceLinks(): SourceLinks {
+  const page = {
+    forge: 'gitlab',
+    repository: 'https://git.example.org/linux',
+    commit: 'a257'.padEnd(40, '9'),
+  } as const;
+  return { page, why: null, changed: ['drivers/gpu/p2pvram/migrate.c'], folders: {} };
 }

@@ -49,12 +49,14 @@ const TREE: Readonly<Record<string, string>> = {
   'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
   'include/linux/memremap.h': '#define PAGES 1\n',
   'tools/testing/selftests/Makefile': `install:
+	@[ ! -f $(TARGETS)/broken.c ] || $(CC) -c -o /dev/null $(TARGETS)/broken.c
 	@mkdir -p $(INSTALL_PATH)/$(TARGETS) && cp $(TARGETS)/test.sh $(INSTALL_PATH)/$(TARGETS)/
 	@echo '#!/bin/sh' >$(INSTALL_PATH)/run_kselftest.sh
 `,
   'tools/testing/selftests/toy/Makefile': '',
   'tools/testing/selftests/toy/test.sh': 'echo ok 1 toy\n',
   'tools/testing/selftests/broken/Makefile': '',
+  'tools/testing/selftests/broken/broken.c': '#include <no/such.h>\n',
 };
 
 const SUITES = `{"suites": [{"name": "p2p-functional", "about": "", "kind": "functional", "default": true,

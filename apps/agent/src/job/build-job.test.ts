@@ -59,10 +59,13 @@ describe('a build job', () => {
     const { manifest } = built(build.events);
     expect(manifest.kselftests?.map(({ target }) => target)).toEqual(['toy']);
     expect(manifest.files[manifest.kselftests?.[0]?.file ?? '']?.sizeBytes).toBeGreaterThan(0);
+    expect(manifest.unbuilt).toEqual([
+      { target: 'absent', error: 'there is no tools/testing/selftests/absent' },
+      { target: 'broken', error: 'broken/broken.c:1: no/such.h: No such file or directory' },
+    ]);
     expect(build.log('build')).toContain('the selftests broken do not build, and are left out');
-    expect(build.log('build')).toContain('there is no tools/testing/selftests/absent');
     const { manifest: without } = built((await toy.build([])).events);
-    expect([without.kselftests, without.key === manifest.key]).toEqual([[], false]);
+    expect([without.kselftests, without.unbuilt, without.key === manifest.key]).toEqual([[], [], false]);
   });
 
   it('packs the same bundle into the same bytes, and builds it only once', async () => {

@@ -11,7 +11,7 @@ import type { FakeChannel } from '../fake/fake-ssh-server.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { AttemptContext } from './attempt-context.js';
 import { listScript, readList } from './left-files.js';
-import { folderOf, type OwnWork, ownSuiteCommand, prepareScript } from './own-suite.js';
+import { folderOf, type OwnWork, ownSuiteCommand, prepareOwnSuite, prepareScript } from './own-suite.js';
 import { runTestJob } from './test-job.js';
 
 function ownSuite(own: Partial<OwnSuite>, more: Partial<OwnWork> = {}): OwnWork {
@@ -69,7 +69,8 @@ describe('the commands for a machine, run by a shell', () => {
   });
 
   const lacks = (own: Partial<OwnSuite>) => {
-    const { stdout, status } = shell(prepareScript(ownSuite(own), { folder, archive: null, mayInstall: false }));
+    const suite = ownSuite(own, { command: ['sh'] });
+    const { stdout, status } = shell(prepareScript(suite, { folder, archive: null, mayInstall: false }));
     return { said: stdout.trim(), status };
   };
 
@@ -80,11 +81,50 @@ describe('the commands for a machine, run by a shell', () => {
       said: 'it needs /dev/no such, which is not there',
       status: 79,
     });
-    expect(lacks({ path: '/no/program' }).said).toBe('there is no program /no/program on the machine');
+    expect(lacks({ path: '/no/program' })).toEqual({
+      said: 'there is no program /no/program on the machine',
+      status: 78,
+    });
     expect(lacks({ packages: ['no-such-package-here'] }).said).toBe(
       'it needs the package no-such-package-here, which is not installed on the machine; install it there',
     );
     expect(lacks({ packages: ['dpkg'] })).toEqual({ said: '', status: 0 });
+  });
+
+  it('tell a device that a machine does not have from what the run promised', () => {
+    const modprobe = (says: string) => {
+      mkdirSync(join(folder, 'bin'), { recursive: true });
+      writeFileSync(join(folder, 'bin', 'modprobe'), `#!/bin/sh\necho "$2: ${says}" >&2\nexit 1\n`, { mode: 0o755 });
+      const needs = { modules: ['x'] };
+      const text = prepareScript(ownSuite({ needs, script: 'x' }), { folder, archive: null, mayInstall: false });
+      const { stdout, status } = shell(`PATH=${join(folder, 'bin')}:$PATH\n${text}`);
+      return [stdout.trim(), status];
+    };
+    const needs = 'it needs the kernel module x, which';
+    expect(modprobe("could not insert 'x': No such device")).toEqual([`${needs} finds no device`, 79]);
+    expect(modprobe('FATAL: Module x not found in directory /lib')).toEqual([
+      `${needs} cannot be loaded: x: FATAL: Module x not found in directory /lib`,
+      78,
+    ]);
+  });
+
+  it('look for the program of a command and for that of a first line', () => {
+    const program = (own: Partial<OwnSuite>, command: string[] = [SCRIPT_FILE]) => {
+      const text = prepareScript(ownSuite(own, { command }), { folder, archive: null, mayInstall: false });
+      const { stdout, status } = shell(text);
+      return [stdout.trim(), status];
+    };
+    const absent = (name: string) => [`there is no program ${name} on the machine`, 78];
+    expect(program({}, ['sh', '-c', 'true'])).toEqual(['', 0]);
+    expect(program({}, ['no-such-program'])).toEqual(absent('no-such-program'));
+    expect(program({}, ['./mine'])).toEqual(absent('./mine'));
+    writeFileSync(join(folder, 'mine'), '', { mode: 0o755 });
+    expect(program({}, ['./mine'])).toEqual(['', 0]);
+    expect(program({ script: '#!/no/python3 -u\n' })).toEqual(absent('/no/python3'));
+    expect(program({ script: '#! /usr/bin/env no-python\n' })).toEqual(absent('no-python'));
+    expect(program({ script: '#!/usr/bin/env -S sh -e\n' })).toEqual(['', 0]);
+    expect(program({ script: '#!/bin/sh\n' })).toEqual(['', 0]);
+    expect(program({ script: 'echo x' })).toEqual(['', 0]);
   });
 
   it('list plain files alone, whatever their names are', () => {
@@ -109,6 +149,15 @@ describe('the commands for a machine, run by a shell', () => {
     expect(readFileSync(join(folder, 'inside'), 'utf8')).toBe('text');
     writeFileSync(join(folder, 'data.tar'), 'no archive at all');
     expect(lacks({ files: [file] }).said).toBe('data.tar cannot be unpacked: it is no tar archive');
+  });
+});
+
+it('names the first error of selftests that were not built', async () => {
+  const unbuilt = [{ target: 'timers', error: 'posix.c:3: unknown type name' }];
+  const context = { work: { manifest: { unbuilt } } } as unknown as AttemptContext;
+  expect(await prepareOwnSuite(context, ownSuite({ kselftest: 'timers', dialect: 'ktap' }))).toEqual({
+    status: 'no-result',
+    reason: 'the selftests "timers" were not built: posix.c:3: unknown type name',
   });
 });
 
@@ -200,6 +249,42 @@ describe('a job with a suite of its run', () => {
     ]);
   });
 
+  it('says of what the run promised and is not there that it has no result', async () => {
+    const prepared = (code: number, said: string) => (channel: FakeChannel) => {
+      channel.write(said);
+      channel.exit(code);
+    };
+    const never = () => expect.unreachable('it must not be started');
+    const all = await results(ownSuite({ script: 'x' }), never, prepared(78, 'there is no program fio\n'));
+    expect(shown(all)).toEqual([
+      ['mine', 'whole suite', 'no-result', 'there is no program fio'],
+      [FAKE_SUITE, 'F01', 'pass', null],
+    ]);
+  });
+
+  it.each([
+    ['exit-code', 127, 'it exited with 127: fio: not found'],
+    ['ktap', 0, 'the test program exited with 0'],
+    ['ktap', 127, 'the test program exited with 127'],
+    ['pytest', 5, 'it ran no test: the test program exited with 5'],
+    ['gtest', 0, 'its output has no test: the test program exited with 0'],
+    ['perftest', 0, 'it printed no figures: the test program exited with 0'],
+    ['fio', 126, 'the test program exited with 126'],
+  ] as const)(
+    'says of a suite in %s that ends with %i and no test that it has no result',
+    async (dialect, code, why) => {
+      const all = await results(ownSuite({ script: 'x', dialect }), (channel) => {
+        channel.write(dialect === 'pytest' ? '=== no tests ran in 0.01s ===\n' : 'fio: not found\n');
+        channel.exit(code);
+      });
+      expect(all[0]).toMatchObject({
+        test: 'whole suite',
+        status: 'no-result',
+        reason: expect.stringContaining(why),
+      });
+    },
+  );
+
   it('gives it the crash that it causes, and runs the others', async () => {
     const all = await results(ownSuite({ script: 'x' }), () => fake.oops('peerlab_broken'));
     expect(all[0]).toMatchObject({ suite: 'mine', test: 'whole suite', status: 'crash' });
@@ -235,8 +320,10 @@ describe('a job with a suite of its run', () => {
     expect(all[0]).toMatchObject({ suite: 'mine', test: 'whole suite', status: 'timeout' });
   });
 
-  it('skips selftests that the bundle lacks', async () => {
-    const all = await results(ownSuite({ kselftest: 'timers', dialect: 'ktap' }), () => expect.unreachable('started'));
-    expect(all[0]).toMatchObject({ status: 'skip', reason: expect.stringContaining('no selftests "timers"') });
+  it('has no result of selftests that were not built, and says why', async () => {
+    const never = () => expect.unreachable('started');
+    const timers = ownSuite({ kselftest: 'timers', dialect: 'ktap' });
+    const [absent] = await results(timers, never);
+    expect(absent).toMatchObject({ status: 'no-result', reason: expect.stringContaining('no selftests "timers"') });
   });
 });

@@ -1,10 +1,23 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { JUNIT_MAX, type OwnSuite, SCRIPT_FILE, SUITE_FILE_MAX_BYTES, type WorkSuite } from '@peerlab/contracts';
+import {
+  type BundleManifest,
+  JUNIT_MAX,
+  type OwnSuite,
+  SCRIPT_FILE,
+  SUITE_FILE_MAX_BYTES,
+  type WorkSuite,
+} from '@peerlab/contracts';
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
 import type { AttemptContext } from './attempt-context.js';
+
+/** Why a suite is not started. */
+export interface NotStarted {
+  status: 'skip' | 'no-result';
+  reason: string;
+}
 
 /** A suite that no bundle has: the run or a lab brings it. */
 export type OwnWork = WorkSuite & { own: OwnSuite };
@@ -68,8 +81,10 @@ async function placeFile(context: AttemptContext, session: Session, sha256: stri
   }
 }
 
-/** Exit status of the script that finds something missing; what is missing stands on its standard output. */
-const LACKING = 79;
+/** Exit status of the script for a device that the machine does not have; which stands on its standard output. */
+const NO_DEVICE = 79;
+/** The same for what the run promised: a program, a package, a module, whole files. */
+const NOT_THERE = 78;
 /** Installing packages and unpacking archives. */
 const PREPARE_TIMEOUT_MS = 10 * 60_000;
 /** Longest reason, in characters. */
@@ -78,12 +93,13 @@ const REASON_KEPT = 500;
 /**
  * Makes a suite ready on the kernel under test: unpacks its files, loads its modules and looks for what it needs.
  * Missing packages are installed where the machine's disk is reset afterwards.
- * @returns why it cannot run; null when it can
+ * @returns why it cannot run; null when it can. A machine without the device makes a skip, anything else no result: the
+ * run promised it
  */
-export async function prepareOwnSuite(context: AttemptContext, suite: OwnWork): Promise<string | null> {
+export async function prepareOwnSuite(context: AttemptContext, suite: OwnWork): Promise<NotStarted | null> {
   const archive = suite.own.kselftest === undefined ? null : archiveOf(context, suite);
   if (suite.own.kselftest !== undefined && archive === null) {
-    return `the bundle has no selftests "${suite.own.kselftest}"; build the kernel again, or see why they were not built`;
+    return { status: 'no-result', reason: whyNoSelftests(context.work.manifest, suite.own.kselftest) };
   }
   const text = prepareScript(suite, {
     folder: folderOf(context, suite),
@@ -95,17 +111,29 @@ export async function prepareOwnSuite(context: AttemptContext, suite: OwnWork): 
     .require()
     .exec(command, { signal: context.signal, timeoutMs: PREPARE_TIMEOUT_MS });
   if (result.code === 0) return null;
-  const said = (result.code === LACKING ? result.stdout : result.stderr).trim();
+  const isKnown = result.code === NO_DEVICE || result.code === NOT_THERE;
+  const said = (isKnown ? result.stdout : result.stderr).trim();
   const why = said.split('\n').at(-1)?.slice(-REASON_KEPT) ?? '';
-  return why === '' ? `it could not be prepared: exit ${result.code ?? 'by a signal'}` : why;
+  return {
+    status: result.code === NO_DEVICE ? 'skip' : 'no-result',
+    reason: why === '' ? `it could not be prepared: exit ${result.code ?? 'by a signal'}` : why,
+  };
+}
+
+/** Why the bundle lacks a target of the kernel's selftests: what the builder found, where the bundle says it. */
+function whyNoSelftests({ unbuilt = [] }: BundleManifest, target: string): string {
+  const why = unbuilt.find((each) => each.target === target)?.error;
+  if (why === undefined) return `the bundle has no selftests "${target}"; name them in the run that builds the kernel`;
+  return `the selftests "${target}" were not built: ${why}`;
 }
 
 /** Shell text for the machine; see prepareOwnSuite. */
 export function prepareScript(
-  { own }: OwnWork,
+  suite: OwnWork,
   { folder, archive, mayInstall }: { folder: string; archive: string | null; mayInstall: boolean },
 ): string {
-  const lacking = (what: string): string => `{ echo ${quote(what)}; exit ${LACKING}; }`;
+  const { own } = suite;
+  const lacking = (what: string, code = NOT_THERE): string => `{ echo ${quote(what)}; exit ${code}; }`;
   const install = mayInstall
     ? 'DEBIAN_FRONTEND=noninteractive timeout 500 apt-get install -y --no-install-recommends -- "$package" </dev/null >/dev/null 2>&1 || '
     : '';
@@ -119,12 +147,9 @@ export function prepareScript(
       (name) =>
         `package=${quote(name)}; dpkg-query -W -f '\${db:Status-Abbrev}' -- "$package" 2>/dev/null | grep -q '^ii' || ${install}${lacking(`it needs the package ${name}, which is not installed ${remedy}`)}`,
     ),
-    ...(own.needs.modules ?? []).map(
-      (name) =>
-        `modprobe -- ${quote(name)} || ${lacking(`it needs the kernel module ${name}, which cannot be loaded`)}`,
-    ),
+    ...(own.needs.modules ?? []).map((name) => loadModule(name)),
     ...(own.needs.devices ?? []).map(
-      (path) => `[ -e ${quote(path)} ] || ${lacking(`it needs ${path}, which is not there`)}`,
+      (path) => `[ -e ${quote(path)} ] || ${lacking(`it needs ${path}, which is not there`, NO_DEVICE)}`,
     ),
     ...(own.path === undefined
       ? []
@@ -135,9 +160,36 @@ export function prepareScript(
         ({ name }) => `tar -xf ${quote(`./${name}`)} || ${lacking(`${name} cannot be unpacked: it is no tar archive`)}`,
       ),
     ...(archive === null ? [] : [`tar -xf ${quote(archive)} || exit 1`]),
+    ...programOf(suite).map(
+      (program) =>
+        `command -v -- ${quote(program)} >/dev/null || ${lacking(`there is no program ${program} on the machine`)}`,
+    ),
     'exit 0',
   ].join('\n');
 }
+
+/** A driver that finds no device of its own is no fault of the kernel; a module that is missing or refused was promised. */
+function loadModule(name: string): string {
+  const what = `it needs the kernel module ${name}`;
+  return [
+    `said=$(LC_ALL=C modprobe -- ${quote(name)} 2>&1) || case $said in`,
+    `*'No such device'*) echo ${quote(`${what}, which finds no device`)}; exit ${NO_DEVICE} ;;`,
+    `*) echo ${quote(`${what}, which cannot be loaded: `)}"$(printf %s "$said" | tail -n 1 | cut -c 1-300)"; exit ${NOT_THERE} ;;`,
+    'esac',
+  ].join('\n');
+}
+
+/** What has to be there before the suite is started: the program of its command, or what the first line of its script names. */
+function programOf({ own, command }: OwnWork): string[] {
+  if (own.kselftest !== undefined || own.path !== undefined) return [];
+  if (own.script === undefined) return command.slice(0, 1);
+  const [first = '', second] = own.script.startsWith('#!') ? firstWords(own.script) : [];
+  if (!first.endsWith('/env')) return first === '' ? [] : [first];
+  return second === undefined || second.startsWith('-') || second.includes('=') ? [first] : [first, second];
+}
+
+const firstWords = (text: string): string[] =>
+  (text.slice(2, 300).split('\n', 1)[0] ?? '').split(/[ \t]/).filter((word) => word !== '');
 
 /** A file that the suite left in its folder, as text; null when there is none. What is beyond its maximum is cut. */
 export async function readResultsFile(context: AttemptContext, suite: OwnWork, name: string): Promise<string | null> {

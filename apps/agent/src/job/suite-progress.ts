@@ -98,6 +98,8 @@ export class SuiteProgress {
   /** Where this invocation began, and where its last result came: a result of a dialect is about what came since. */
   #begun: Window = { startedAt: 0, fromSeq: 0 };
   #since: Window = this.#begun;
+  /** Tests of a dialect that have ended, whose results come later: what those are about. */
+  readonly #ended = new Map<string, { window: Window; seq: number; at: number }>();
   #lines = 0;
   #bytes = 0;
   #meaningful = 0;
@@ -203,7 +205,7 @@ export class SuiteProgress {
       return;
     }
     const fault = faultOfSuite(summary, end, this.#hasFailed);
-    if (fault !== null) this.conclude(WHOLE_SUITE, 'fail', { reason: fault });
+    if (fault !== null) this.conclude(WHOLE_SUITE, fault.status, { reason: fault.reason ?? '' });
   }
 
   #endDialect(dialect: DialectReader, exit: { code: number | null; how: string }): void {
@@ -222,7 +224,17 @@ export class SuiteProgress {
       return;
     }
     const test = event.test === '' ? UNNAMED : event.test;
-    this.#takeResult({ test, status: event.status, reason: event.reason, seq }, null, now, this.#since);
+    const ended = this.#ended.get(test);
+    if (event.type === 'result' && ended !== undefined) {
+      this.#ended.delete(test);
+      this.#takeResult({ ...event, test, seq: ended.seq }, null, ended.at, ended.window);
+      return;
+    }
+    if (event.type === 'result') {
+      this.#takeResult({ test, status: event.status, reason: event.reason, seq }, null, now, this.#since);
+    } else if (ended === undefined && this.#ended.size < PLAN_MAX) {
+      this.#ended.set(test, { window: this.#since, seq, at: now });
+    }
     this.#since = { startedAt: now, fromSeq: seq + 1 };
     this.#last = test;
   }

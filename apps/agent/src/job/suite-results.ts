@@ -1,4 +1,13 @@
-import { cutText, type KtapNode, type KtapSummary, REASON_MAX, type ResultStatus } from '@peerlab/contracts';
+import {
+  cutText,
+  type KtapNode,
+  type KtapSummary,
+  REASON_MAX,
+  type ResultStatus,
+  type SuiteExit,
+  type WholeSuite,
+  withoutTests,
+} from '@peerlab/contracts';
 
 /** What a suite that does not list its tests is called where the suite itself failed, and no test of it. */
 export const WHOLE_SUITE = 'whole suite';
@@ -54,20 +63,21 @@ function reasonOf(node: KtapNode): string | null {
 }
 
 /**
- * What is wrong with a suite whose list of tests is not known, beyond its tests; null when nothing is. A missing plan
+ * The result of a suite itself whose list of tests is not known; null when its tests say everything. A missing plan
  * alone is no fault. kselftest ends with 4 when everything was skipped.
  * @param hasFailed whether one of its results says so
  */
 export function faultOfSuite(
   { status, missing, plan, errors, warnings }: KtapSummary,
-  end: { code: number | null; how: string },
+  end: SuiteExit,
   hasFailed: boolean,
-): string | null {
-  if (missing > 0) return `${missing} of ${plan} planned tests have no result: the test program ${end.how}`;
-  if (end.code === null) return `the test program ${end.how}`;
-  if (status === 'none') return `${errors.join('; ')}: the test program ${end.how}`;
+): WholeSuite | null {
+  const fail = (reason: string): WholeSuite => ({ status: 'fail', reason });
+  if (missing > 0) return fail(`${missing} of ${plan} planned tests have no result: the test program ${end.how}`);
+  if (end.code === null) return fail(`the test program ${end.how}`);
   const bailOut = [...errors, ...warnings].find((text) => text.startsWith('it bailed out'));
-  if (bailOut !== undefined) return bailOut;
-  if (end.code !== 0 && end.code !== 4 && !hasFailed) return `the test program ${end.how}, but no test failed`;
+  if (bailOut !== undefined) return fail(bailOut);
+  if (status === 'none') return withoutTests(end, errors.join('; '));
+  if (end.code !== 0 && end.code !== 4 && !hasFailed) return fail(`the test program ${end.how}, but no test failed`);
   return null;
 }

@@ -112,7 +112,8 @@ describe('an attempt of a kernel that carries mutants', () => {
       // Mapping asks twice; the third time is after the kill.
       { isWell: () => ++kills !== 3 },
     );
-    expect(asked).toEqual(['0 F01', '0 F02', '1 F01', '0 F01', '2 F01', '2 F02']);
+    expect(asked.slice(0, 4)).toEqual(['0 F01', '0 F02', '1 F01', '0 F01']);
+    expect(asked.slice(4).sort()).toEqual(['2 F01', '2 F02']);
     expect(lab.fake.resets).toBe(1);
     expect(stored?.results.map(({ verdict }) => verdict)).toEqual(['killed', 'alive']);
   });
@@ -122,7 +123,11 @@ describe('an attempt of a kernel that carries mutants', () => {
       { schema: 1, total: 1, mutants: MUTANTS.slice(1, 2) },
       { breaks: 1 },
     );
-    expect(asked).toEqual(['0 F01', '0 F02', '2 F01', '2 F01', '2 F02']);
+    // The quicker test comes first, whichever that was; the one whose connection broke is asked again.
+    const [first, again, last] = asked.slice(2);
+    expect(asked.slice(0, 2)).toEqual(['0 F01', '0 F02']);
+    expect([again, asked.length]).toEqual([first, 5]);
+    expect([first, last].sort()).toEqual(['2 F01', '2 F02']);
     expect(stored?.results.map(({ verdict }) => verdict)).toEqual(['alive']);
     expect([failure, lab.fake.boots]).toEqual([null, 2]);
   });

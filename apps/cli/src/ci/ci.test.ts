@@ -52,21 +52,30 @@ it('a JUnit report says of each test what the grid says, and is read back so', (
     columns: [column],
     marks: [{ reason: 'mended in 7.4', by: 'ann', until: '2026-03-01T00:00:00Z', base: null }],
     known: [{ row: 1, column: 0, mark: 0 }],
-    rows: ['passes', 'a "<b>" & c\u0000\ud800', 'skips', 'lost', 'never'].map((test) => ({ suite: 's', test })),
+    rows: ['passes', 'a "<b>" & c\u0000\ud800', 'skips', 'lost', 'never', 'whole suite'].map((test) => ({
+      suite: 's',
+      test,
+    })),
     cells: [
       cell(0, 'pass', null),
       cell(1, 'crash', 'BUG: <x>'),
       cell(2, 'skip', 'no device'),
       cell(3, 'infra', 'link lost'),
       cell(4, 'not-reached', null),
+      cell(5, 'no-result', 'the selftests "mm" were not built: a.c:3: no x.h'),
     ],
   } as unknown as Grid;
   const run = { name: 'r' } as Parameters<typeof junitOf>[1]['run'];
-  const xml = junitOf(grid, { run, failures: [] });
-  expect(xml).toContain('<testsuite name="s on m1 / b" tests="5" failures="1" errors="1" skipped="2" time="7.500">');
+  const lost = { build: 'b', machine: 'm1', class: 'agent-bug', message: 'x' } as const;
+  const xml = junitOf(grid, { run, failures: [lost] });
+  expect(xml).toContain('<testsuite name="s on m1 / b" tests="6" failures="1" errors="2" skipped="2" time="9.000">');
   expect(xml).toContain(
     `<properties><property name="source" value="commit ${'c'.repeat(40)}, master of https://example.org/l?a&amp;b"/></properties>`,
   );
+  expect(xml).toContain(
+    '<error type="no-result" message="no-result: the selftests &quot;mm&quot; were not built: a.c:3',
+  );
+  expect(xml).toContain('<error type="infra" message="infra: agent-bug: x"');
   expect(xml).toContain('BUG: &lt;x&gt; (known until 2026-03-01 (marked by ann): mended in 7.4)');
   const reader = dialectReader('junit');
   reader?.file?.(xml);
@@ -78,6 +87,8 @@ it('a JUnit report says of each test what the grid says, and is read back so', (
     's on m1 / b/skips: skip',
     's on m1 / b/lost: fail',
     's on m1 / b/never: skip',
+    's on m1 / b/whole suite: fail',
+    'jobs that ended early/m1 / b: fail',
   ]);
 });
 

@@ -3,6 +3,7 @@ import {
   marksOf,
   markText,
   VERDICT_TABLE,
+  verdictOfFailure,
   type Grid,
   type RunReport,
   type Verdict,
@@ -48,7 +49,7 @@ export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | '
   const early = failures.map(
     (failure): Case => ({
       name: `${failure.machine ?? 'build'} / ${failure.build}`,
-      verdict: failure.class === 'infrastructure' ? 'infra' : 'fail',
+      verdict: verdictOfFailure(failure.class),
       reason: `${failure.class}: ${failure.message}`,
       seconds: 0,
     }),

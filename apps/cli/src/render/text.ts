@@ -7,6 +7,7 @@ const COLOURS: Record<Verdict, number> = {
   tainted: 33,
   flaky: 33,
   infra: 34,
+  'no-result': 34,
   canceled: 90,
   'not-reached': 90,
   skip: 36,

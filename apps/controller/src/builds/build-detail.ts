@@ -201,9 +201,9 @@ function sourceOf(source: SeriesSource): BuildSource {
 }
 
 /** Patches that the run itself carries as text, by digest. They may have megabytes: split on the first call only. */
-type Carried = () => ReadonlyMap<string, Buffer>;
+export type Carried = () => ReadonlyMap<string, Buffer>;
 
-function carriedBy(spec: BuildSpec): Carried {
+export function carriedBy(spec: BuildSpec): Carried {
   let texts: Map<string, Buffer> | null = null;
   return () => {
     texts ??= new Map(

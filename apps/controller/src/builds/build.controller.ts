@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { Controller, Req, StreamableFile } from '@nestjs/common';
-import type { AnswerOf, BuildDetail, BuildSummary, PatchText } from '@peerlab/contracts';
+import type { AnswerOf, BuildDetail, BuildSummary, PatchText, SourceLinks } from '@peerlab/contracts';
 import type { FastifyRequest } from 'fastify';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
@@ -12,6 +12,7 @@ import { BuildDetailView } from './build-detail.js';
 import { BuildService } from './build.service.js';
 import { BundleFiles } from './bundle-files.js';
 import { joinMbox } from './series-text.js';
+import { SourceLinksView } from './source-links.js';
 
 @Controller()
 export class BuildController {
@@ -19,12 +20,20 @@ export class BuildController {
   readonly #access: ArtifactAccess;
   readonly #details: BuildDetailView;
   readonly #files: BundleFiles;
+  readonly #links: SourceLinksView;
 
-  constructor(builds: BuildService, access: ArtifactAccess, details: BuildDetailView, files: BundleFiles) {
+  constructor(
+    builds: BuildService,
+    access: ArtifactAccess,
+    details: BuildDetailView,
+    files: BundleFiles,
+    links: SourceLinksView,
+  ) {
     this.#builds = builds;
     this.#access = access;
     this.#details = details;
     this.#files = files;
+    this.#links = links;
   }
 
   @Serve('listBuilds')
@@ -35,6 +44,11 @@ export class BuildController {
   @Serve('getBuild')
   getBuild(@Input() { params }: InputOf<'getBuild'>): Promise<BuildDetail> {
     return this.#details.read(params.build);
+  }
+
+  @Serve('getSourceLinks')
+  getSourceLinks(@Input() { params }: InputOf<'getSourceLinks'>): Promise<SourceLinks> {
+    return this.#links.of(params.build);
   }
 
   @Serve('getPatch')

@@ -11,6 +11,7 @@ import { BuildController } from './build.controller.js';
 import { BuildService } from './build.service.js';
 import { BundleFiles } from './bundle-files.js';
 import { PatchStore } from './patch-store.js';
+import { SourceLinksView } from './source-links.js';
 
 /** Owns artifact, artifact_folder, bundle, build, and the artifact folder. */
 @Module({
@@ -24,6 +25,7 @@ import { PatchStore } from './patch-store.js';
     BuildDetailView,
     BundleFiles,
     PatchStore,
+    SourceLinksView,
   ],
   exports: [ArtifactStore, BuildService, BundleFiles],
 })

@@ -5,6 +5,7 @@ import { columnsOf, integer, json, nullable, pick } from '../platform/database/r
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Participant } from '../schema/attempts.js';
+import { Build } from '../schema/builds.js';
 import { CrashRow } from '../schema/crashes.js';
 import { CALL_SOURCES } from './call-sources.js';
 import { CrashStore } from './crash-store.js';
@@ -14,6 +15,7 @@ const OWN = {
   role: pick(columnsOf(Participant), 'role').role,
   earlier: integer,
   sources: json<CallPlace[]>(),
+  build_id: pick(columnsOf(Build), 'id').id,
   git: nullable(json<BuiltGit>()),
   patches: integer,
 };
@@ -39,7 +41,7 @@ export class AttemptCrashesView {
     const waiting = await this.#store.pending(attempt);
     const rows = await this.#sql.rows(
       OWN,
-      `select c.*, p.role, seen.earlier, ${CALL_SOURCES} as sources, ${BUILT_GIT} as git,
+      `select c.*, p.role, seen.earlier, ${CALL_SOURCES} as sources, b.id as build_id, ${BUILT_GIT} as git,
          coalesce(jsonb_array_length(u.manifest -> 'series'), 0) as patches from crash c join participant p on p.id = c.participant_id
          join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
          join job_part part on part.job_id = j.id and part.role = p.role join build b on b.id = part.build_id
@@ -69,6 +71,7 @@ export class AttemptCrashesView {
         test: row.test,
         earlier: row.earlier,
         sources: row.sources,
+        buildId: row.build_id,
         git: row.git,
         patches: row.patches,
       })),

@@ -26,7 +26,7 @@ import { CALL_SOURCES } from './call-sources.js';
 import { CrashListView } from './crash-list.js';
 import { crashSightingOf, KERNEL_KEY, SEEN, SIGHTING, SIGHTING_COLUMNS, sightingOf } from './sightings.js';
 
-const WHOLE = { ...pick(columnsOf(CrashRow), 'frames', 'taint'), sources: json<CallPlace[]>() };
+const WHOLE = { ...pick(columnsOf(CrashRow), 'frames', 'taint'), sources: json<CallPlace[]>(), build: nullable(uuid) };
 const TEST = { suite: text, test: text, count: integer };
 const BUILD = { id: uuid, name: text, release: nullable(text), count: integer };
 const PLACE = {
@@ -64,7 +64,10 @@ export class CrashDetailView {
     const [whole, tests, builds, sightings, places] = await Promise.all([
       this.#sql.one(
         WHOLE,
-        `select frames, taint, ${CALL_SOURCES} as sources from crash c where key = $1 order by corrupted, at desc, participant_id limit 1`,
+        `select frames, taint, ${CALL_SOURCES} as sources, (
+           select part.build_id from participant p join attempt t on t.id = p.attempt_id
+             join job_part part on part.job_id = t.job_id and part.role = p.role where p.id = c.participant_id) as build
+         from crash c where key = $1 order by corrupted, at desc, participant_id limit 1`,
         [key],
       ),
       this.#sql.rows(
@@ -87,8 +90,9 @@ export class CrashDetailView {
       ),
       this.#places(key),
     ]);
-    const { frames, taint, sources } = whole ?? { frames: [], taint: null, sources: [] };
-    return { ...summary, frames, taint, sources, tests, builds, places, sightings: sightings.map(crashSightingOf) };
+    const { frames, taint, sources, build } = whole ?? { frames: [], taint: null, sources: [], build: null };
+    const source = { sources, sourcesBuild: build };
+    return { ...summary, frames, taint, ...source, tests, builds, places, sightings: sightings.map(crashSightingOf) };
   }
 
   async #places(key: string): Promise<CrashPlace[]> {

@@ -118,6 +118,7 @@ describe('crashes over runs', () => {
         earlier: 0,
         // In the order of the report.
         sources: [PLACES[1], PLACES[0]],
+        buildId: expect.any(String) as string,
         git: null,
         patches: expect.any(Number) as number,
       },
@@ -127,6 +128,7 @@ describe('crashes over runs', () => {
 
   it('group by their title: how often, on what, since which build, and the last good one', async () => {
     const crash = await farm.call('getCrash', { params: { crash: KEY } });
+    expect(crash.builds.map(({ id }) => id)).toContain(crash.sourcesBuild);
     expect(crash).toMatchObject({
       title: TITLE,
       count: 3,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { HealthPolicy, RetentionPolicy } from '@peerlab/contracts';
+import { HealthPolicy, PUBLIC_SOURCE_HOSTS, RetentionPolicy, SourceHosts } from '@peerlab/contracts';
 import { defaultStateFolder } from '@peerlab/runtime';
 import { z } from 'zod';
 import { type HookSetting, readHooksFile } from './hooks-file.js';
@@ -54,6 +54,8 @@ export const SETTINGS = {
   retention: { env: 'PEERLAB_RETENTION', schema: z.preprocess(fromYaml, RetentionPolicy) },
   /** As retention, such as `{enabled: true, boots: 3}`. */
   health: { env: 'PEERLAB_HEALTH', schema: z.preprocess(fromYaml, HealthPolicy) },
+  /** As retention, such as `{git.example.org: gitlab}`. */
+  sourceHosts: { env: 'PEERLAB_SOURCE_HOSTS', schema: z.preprocess(fromYaml, SourceHosts) },
 } as const;
 
 export interface Settings {
@@ -82,6 +84,8 @@ export interface Settings {
   retention: RetentionPolicy;
   /** When machines are checked. All controllers of a farm need the same. */
   health: HealthPolicy;
+  /** Hosts whose pages of sources are linked to. */
+  sourceHosts: SourceHosts;
 }
 /** Injection token of Settings. */
 export const SETTINGS_TOKEN = Symbol('settings');
@@ -104,6 +108,7 @@ const SettingsFile = z.strictObject({
   agentMachines: SETTINGS.agentMachines.schema.optional(),
   retention: SETTINGS.retention.schema.optional(),
   health: SETTINGS.health.schema.optional(),
+  sourceHosts: SETTINGS.sourceHosts.schema.optional(),
 });
 
 /**
@@ -139,6 +144,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
     agentMachines: given.agentMachines ?? AGENT_MACHINES,
     retention: given.retention ?? RetentionPolicy.parse({}),
     health: given.health ?? HealthPolicy.parse({}),
+    sourceHosts: given.sourceHosts ?? PUBLIC_SOURCE_HOSTS,
   };
 }
 

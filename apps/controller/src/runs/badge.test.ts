@@ -11,6 +11,9 @@ describe('a badge', () => {
     expect(badgeText({ ...ended, state: 'running', verdict: null, counts: { pass: 1 }, progress })).toBe(
       '◐ running, 1 of 4, no failure so far',
     );
+    expect(badgeText({ ...ended, verdict: 'no-result', counts: { 'no-result': 1, pass: 3 } })).toBe(
+      '∅ no result · 1 no result · 3 pass',
+    );
     expect(badgeText({ ...ended, verdict: null, counts: {} })).toBe('– no verdict');
   });
 

@@ -9,6 +9,7 @@ const COLOURS: Record<Verdict | 'running', string> = {
   tainted: '#6d5800',
   flaky: '#55289a',
   infra: '#1d4489',
+  'no-result': '#0b5059',
   canceled: '#465063',
   'not-reached': '#4b5568',
   skip: '#525d70',

@@ -26,8 +26,8 @@ export const fitsWish = (job: string): string => `p.machine = m.name and p.combi
 /** SQL condition: the machine `m` serves jobs of this kind. @param forHealth SQL: whether it is a health check */
 export const serves = (forHealth: string): string => `(m.unproven is null or ${forHealth})`;
 
-/** Verdicts of boots that were the lab's trouble, or canceled, as an array of SQL. */
-const OF_THE_LAB = `'{${VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].exitCode === 2).join(',')}}'::text[]`;
+/** Verdicts of boots that were disturbed as a whole, as an array of SQL. */
+const DISTURBED = `'{${VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].spoilsBoot).join(',')}}'::text[]`;
 
 /**
  * SQL condition: the modules of the bundle of a build (`id`, in SQL) take the devices that they are told; others take what
@@ -44,7 +44,7 @@ export const bindsAny = (id: string): string => `exists (
 export const laneMachine = (job: string, position = '0'): string => `(
   select o.machine from job e join job_part o on o.job_id = e.id
   where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and o.position = ${position} and o.machine is not null
-    and (e.state = 'running' or e.state = 'ended' and e.verdict <> all (${OF_THE_LAB})) limit 1)`;
+    and (e.state = 'running' or e.state = 'ended' and e.verdict <> all (${DISTURBED})) limit 1)`;
 
 /** SQL: what the role `part` of a job asks of its machine, as MachineWish. */
 export const wishOfPart = (job: string, part: string): string =>

@@ -53,7 +53,7 @@ const report = (message: string): string =>
     matrix: [],
     findings: [],
     known: [],
-    failures: [{ machine: 'm', build: 'b', class: 'infra', message }],
+    failures: [{ machine: 'm', build: 'b', class: 'infrastructure', message }],
     skips: [],
     unrun: [],
     slowest: [],

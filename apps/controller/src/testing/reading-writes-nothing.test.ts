@@ -58,7 +58,7 @@ describe('a GET request', () => {
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
     calls = { ...calls, getBuildFile: { params, query: { path: 'vmlinuz' } } };
-    calls = { ...calls, getBuildCoverage: { params }, getBuildMutants: { params } };
+    calls = { ...calls, getSourceLinks: { params }, getBuildCoverage: { params }, getBuildMutants: { params } };
     // Background duties run for the first time some seconds after the start.
     await farm.until(
       'the controller to be ready',
@@ -163,6 +163,7 @@ function callsOf(
     getPatch: { params: { ...build, number: 1 } },
     getSeries: { params: build },
     getBuildFile: { params: build, query: { path: 'vmlinuz' } },
+    getSourceLinks: { params: build },
     getBuildCoverage: { params: build },
     getBuildMutants: { params: build },
     listTemplates: {},

@@ -164,7 +164,7 @@ export class ResultStore {
     const verdicts = seen.map((result) => result.verdict);
     for (const test of missing) {
       const lacking = whySuiteLacks(context, test.suite);
-      const judged = lacking === null ? { verdict, reason } : { verdict: 'skip' as const, reason: lacking };
+      const judged = lacking === null ? { verdict, reason } : { verdict: 'no-result' as const, reason: lacking };
       await putUnreached(tx, context, test, judged);
       verdicts.push(judged.verdict);
     }
@@ -229,7 +229,7 @@ async function blamePeer(tx: Queries, { attemptId, role }: TestContext, peer: St
   );
 }
 
-/** Why a suite could not run; null when the bundle has it. Its tests are skipped, because nothing failed. */
+/** Why a suite could not run; null when the bundle has it. Nothing failed, and nothing was tested. */
 function whySuiteLacks(context: TestContext, suite: string): string | null {
   if (context.suites.some(({ name }) => name === suite)) return null;
   return `the bundle has no suite "${suite}"; it has ${context.suites.map(({ name }) => name).join(', ') || 'none'}`;
@@ -244,6 +244,15 @@ async function putUnreached(
   await tx.run(
     `insert into result (attempt_id, role, suite, test, position, status, verdict, reason, warnings)
      values ($1, $2, $3, $4, $5, $6, $7, $8, '{}') on conflict do nothing`,
-    [attemptId, role, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
+    [
+      attemptId,
+      role,
+      suite,
+      test,
+      position,
+      verdict === 'no-result' ? verdict : 'not-reached',
+      verdict,
+      storable(reason),
+    ],
   );
 }

@@ -33,6 +33,14 @@ export const buildQuery = (build: string) =>
     queryFn: ({ signal }) => buildApi.call('getBuild', { params: { build } }, signal),
   });
 
+/** How lines of a build's tree are found on the web. */
+export const sourceLinksQuery = (build: string) =>
+  queryOptions({
+    queryKey: ['source-links', build],
+    queryFn: ({ signal }) => buildApi.call('getSourceLinks', { params: { build } }, signal),
+    staleTime: 60_000,
+  });
+
 /** The text of a patch. It never changes. */
 export const patchQuery = (build: string, number: number) =>
   queryOptions({

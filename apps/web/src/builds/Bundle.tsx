@@ -9,6 +9,7 @@ import { Ago, durationText } from '../ui/time.js';
 
 /** The suites in the bundle, each with its tests. */
 export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
+  const { kselftests = [], unbuilt = [] } = manifest;
   return (
     <section aria-labelledby="suites-head">
       <h2 id="suites-head">Test suites in the bundle</h2>
@@ -43,6 +44,12 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
           },
         ]}
       />
+      {kselftests.length > 0 && <p>Selftests of the kernel: {kselftests.map(({ target }) => target).join(', ')}</p>}
+      {unbuilt.map(({ target, error }) => (
+        <p key={target} className="notice notice-warn">
+          The selftests {target} were not built: {error}
+        </p>
+      ))}
     </section>
   );
 }

@@ -52,7 +52,7 @@ function CrashTable({
         { name: 'Kind', render: (crash) => <CrashMark crash={crash} /> },
         {
           name: 'Report',
-          render: ({ key, title, role, frames, taint, sources, git, patches }) => (
+          render: ({ key, title, role, frames, taint, sources, buildId, git, patches }) => (
             <>
               <Link to="/crashes/$crash" params={{ crash: key }} className="strong" data-row>
                 {title}
@@ -67,7 +67,7 @@ function CrashTable({
                   <code className="crash-frames">{frames.join('\n')}</code>
                 </details>
               )}
-              <CallSources sources={sources} git={git} patches={patches} />
+              <CallSources sources={sources} build={buildId} git={git} patches={patches} />
               <CrashMail attempt={attempt} crash={key} role={role} />
             </>
           ),

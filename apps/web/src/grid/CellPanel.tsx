@@ -103,6 +103,8 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
                 result={result}
                 kind={at.combination.identity.pathKind}
                 attempt={at.attemptId ?? ''}
+                suite={what.suite}
+                build={at.build.id}
                 roles={at.roles}
               />
             </>

@@ -12,6 +12,7 @@ import {
 import { Fragment, type ReactNode } from 'react';
 import { evidenceSearch, proofDetailText } from '../runs/evidence.js';
 import { EvidenceList } from '../runs/EvidenceList.js';
+import { Reason } from '../runs/Reason.js';
 import { linesText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
@@ -24,20 +25,30 @@ export function CellEvidence({
   result,
   kind,
   attempt,
+  suite,
+  build = null,
   roles = [],
 }: {
   result: ResultEvidence;
   kind: PathKind;
   attempt: string;
+  suite: string;
+  /** What the first role runs, whose lines are linked; null where that is not known. */
+  build?: string | null;
   roles?: readonly TestedRole[] | undefined;
 }): ReactNode {
-  if (result.role === SOLE_ROLE) return <Evidence cell={result} kind={kind} />;
+  if (result.role === SOLE_ROLE) return <Evidence cell={result} kind={kind} suite={suite} build={build} />;
   return [result, ...result.others].map((each) => (
     <section key={each.role} aria-label={`Evidence of ${each.role}`}>
       <h3 className="row">
         <RoleName role={each.role} tested={roles.find(({ role }) => role === each.role)} />
       </h3>
-      <Evidence cell={each} kind={kind} />
+      <Evidence
+        cell={each}
+        kind={kind}
+        suite={suite}
+        build={roles.find(({ role }) => role === each.role)?.build.id ?? null}
+      />
       {each !== result && each.log !== null && (
         <Link to="/attempts/$attempt" params={{ attempt }} search={evidenceSearch(each.log)}>
           Log of {each.role}: {each.log.stream} lines {linesText(each.log.fromSeq, each.log.toSeq)}
@@ -63,14 +74,26 @@ export function RoleName({ role, tested }: { role: string; tested: TestedRole | 
 }
 
 /** Verdict, reason and proof of a result. */
-function Evidence({ cell, kind }: { cell: ResultView; kind: PathKind }): ReactNode {
+function Evidence({
+  cell,
+  kind,
+  suite,
+  build,
+}: {
+  cell: ResultView;
+  kind: PathKind;
+  suite: string;
+  build: string | null;
+}): ReactNode {
   return (
     <>
       <p className="row">
         <VerdictMark verdict={cell.verdict} long />
         {cell.durationMs !== null && <span className="muted">took {durationText(cell.durationMs)}</span>}
       </p>
-      <p className="reason">{cell.reason ?? VERDICT_TABLE[cell.verdict].help}</p>
+      <p className="reason">
+        <Reason text={cell.reason ?? VERDICT_TABLE[cell.verdict].help} suite={suite} build={build} />
+      </p>
       {cell.proof !== null && <ProofFacts proof={cell.proof} kind={kind} />}
     </>
   );

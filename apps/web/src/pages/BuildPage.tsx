@@ -16,6 +16,7 @@ import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
 import { whenThere } from '../lazy-page.js';
 import { evidenceSearch } from '../runs/evidence.js';
+import { Reason } from '../runs/Reason.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
 import { Loading, QuerySection, useTitle } from '../ui/section.js';
@@ -116,7 +117,7 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
       </div>
       {build.error !== null && (
         <p className="notice notice-bad">
-          {describeBuildError(build.error)} <ErrorPlace build={build} />
+          <Reason text={describeBuildError(build.error)} suite="" build={build.id} /> <ErrorPlace build={build} />
         </p>
       )}
       <dl className="facts-row">

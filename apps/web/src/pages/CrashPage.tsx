@@ -103,7 +103,7 @@ function BuildAt({ at }: { at: FailureSighting }): ReactNode {
 }
 
 function Report({ crash }: { crash: CrashDetail }): ReactNode {
-  const { frames, sources, taint, tests, builds, sightings } = crash;
+  const { frames, sources, sourcesBuild, taint, tests, builds, sightings } = crash;
   const [newest] = sightings;
   return (
     <section aria-labelledby="report-head">
@@ -152,7 +152,7 @@ function Report({ crash }: { crash: CrashDetail }): ReactNode {
           </>
         )}
       </dl>
-      <CallSources sources={sources} />
+      <CallSources sources={sources} build={sourcesBuild} />
       {newest !== undefined && <CrashMail attempt={newest.attemptId} crash={crash.key} role={newest.role} />}
     </section>
   );

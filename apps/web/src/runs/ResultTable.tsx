@@ -22,6 +22,7 @@ import { VerdictMark } from '../ui/verdict.js';
 import { evidenceSearch, proofDetailText } from './evidence.js';
 import { EvidenceList } from './EvidenceList.js';
 import { arrangeResults } from './result-order.js';
+import { Reason } from './Reason.js';
 import { TestNames } from './TestNames.js';
 
 /** Results of an attempt: what needs a look first, skipped tests by their reason. Order and filter are in the address. */
@@ -158,7 +159,13 @@ function TestCell({ result, attempt }: { result: ResultView; attempt: AttemptDet
         </Link>
       </span>
       {(result.signature ?? result.reason) !== null && (
-        <div className="reason">{result.signature ?? result.reason}</div>
+        <div className="reason">
+          <Reason
+            text={result.signature ?? result.reason ?? ''}
+            suite={result.suite}
+            build={buildOf(attempt, result.role)}
+          />
+        </div>
       )}
       {result.warnings.map((warning, index) => (
         <div key={index} className="reason">
@@ -168,6 +175,11 @@ function TestCell({ result, attempt }: { result: ResultView; attempt: AttemptDet
       <AttemptFailure attempt={attempt} result={result} />
     </>
   );
+}
+
+/** What a role runs. */
+function buildOf({ participants, buildId }: AttemptDetail, role: string): string {
+  return participants.find((each) => each.role === role)?.build?.id ?? buildId;
 }
 
 function LogLink({ result: { log }, attempt }: { result: ResultView; attempt: string }): ReactNode {

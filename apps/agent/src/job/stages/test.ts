@@ -1,4 +1,11 @@
-import { type AttemptEvent, dialectReader, PLAN_MAX, whyNotMeasured, type WorkSuite } from '@peerlab/contracts';
+import {
+  type AttemptEvent,
+  dialectReader,
+  PLAN_MAX,
+  whyNotMeasured,
+  withoutTests,
+  type WorkSuite,
+} from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
@@ -72,8 +79,8 @@ async function runToEnd(context: AttemptContext, suite: WorkSuite, progress: Sui
     if (context.connection.session === null) await rebootCandidate(context);
     const lacks = isOwn(suite) ? await prepareOwnSuite(context, suite) : null;
     if (lacks !== null) {
-      context.note(`test: ${suite.name} is skipped: ${lacks}`);
-      progress.conclude(WHOLE_SUITE, 'skip', { reason: lacks });
+      context.note(`test: ${suite.name} is not started (${lacks.status}): ${lacks.reason}`);
+      progress.conclude(WHOLE_SUITE, lacks.status, { reason: lacks.reason });
       return interruptions;
     }
     const startedAt = performance.now();
@@ -122,7 +129,12 @@ async function finishSuite(
   if (left.length > 0 || (end.code !== 0 && end.code !== 1)) {
     context.note(`test: harness: ${suite.name} ${how} before its plan was done; ${left.length} tests were not reached`);
   }
-  for (const id of left) progress.conclude(id, 'not-reached', { reason: `the test program ${how} before it` });
+  const nothingRan = progress.finished().length === 0;
+  const { status, reason } = withoutTests({ code: end.code, how }, 'it ran no test');
+  for (const id of left) {
+    if (nothingRan && status === 'no-result') progress.conclude(id, status, { reason: reason ?? '' });
+    else progress.conclude(id, 'not-reached', { reason: `the test program ${how} before it` });
+  }
   context.note(`test: ${suite.name} ${how}, ${progress.finished().length} results`);
 }
 

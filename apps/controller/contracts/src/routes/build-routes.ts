@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
 import { BUNDLE_PATH_MAX } from '../schema/bundle.js';
+import { SourceLinks } from '../schema/source-links.js';
 import type { Route } from './route.js';
 
 const BuildParams = z.object({ build: z.uuid() });
@@ -21,6 +22,15 @@ export const BUILD_ROUTES = {
     isHeavy: true,
     params: BuildParams,
     response: BuildDetail,
+  },
+  /** How lines of the tree that was built are found on the web. */
+  getSourceLinks: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/source-links',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+    response: SourceLinks,
   },
   /** One patch of a build, counted from 1; 404 when its text is not stored. */
   getPatch: {

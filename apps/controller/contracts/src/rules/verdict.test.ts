@@ -57,6 +57,7 @@ describe('judge', () => {
       'crash' as const,
       'timeout' as const,
       'not-reached' as const,
+      'no-result' as const,
       'skip' as const,
     );
     fc.assert(
@@ -86,6 +87,12 @@ describe('verdict order', () => {
     expect(worstVerdict(['skip', 'pass'])).toBe('pass');
     expect(worstVerdict([])).toBeNull();
   });
+  it('lets no suite without a result pass, nor call it a finding', () => {
+    const judged = judge({ ...passed(proof({})), status: 'no-result', reason: 'a.c:3: no x.h' }, 'BUS_ADDR');
+    expect(judged).toEqual({ verdict: 'no-result', reason: 'a.c:3: no x.h' });
+    expect(worstVerdict(['pass', 'no-result', 'skip'])).toBe('no-result');
+    expect(worstVerdict(['no-result', 'fail'])).toBe('fail');
+  });
   it('ranks every verdict by its place in VERDICTS', () => {
     expect(VERDICTS.map((verdict) => VERDICT_TABLE[verdict].rank)).toEqual(VERDICTS.map((_, place) => place));
     expect(VERDICTS.toSorted(bySeverity)).toEqual(VERDICTS);
@@ -93,10 +100,11 @@ describe('verdict order', () => {
   it('says of every verdict whether it is conclusive, wrong, and which exit code it has', () => {
     const having = (column: 'conclusive' | 'wrong'): Verdict[] => VERDICTS.filter((v) => VERDICT_TABLE[v][column]);
     expect(having('conclusive')).toEqual(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'pass']);
-    expect(having('wrong')).toEqual(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
+    expect(having('wrong')).toEqual(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra', 'no-result']);
     const exiting = (code: number): Verdict[] => VERDICTS.filter((v) => exitCodeOf(v) === code);
     expect(exiting(0)).toEqual(['pass', 'skip']);
-    expect(exiting(2)).toEqual(['infra', 'canceled']);
+    expect(exiting(2)).toEqual(['infra', 'no-result', 'canceled']);
+    expect(VERDICTS.filter((v) => VERDICT_TABLE[v].spoilsBoot)).toEqual(['infra', 'canceled']);
   });
   it('tells every verdict apart by letter and icon', () => {
     const rows = Object.values(VERDICT_TABLE);

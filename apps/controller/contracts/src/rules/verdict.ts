@@ -35,7 +35,8 @@ export function judge(
     case 'skip':
       return { verdict: 'skip', reason: result.reason };
     case 'not-reached':
-      return { verdict: 'not-reached', reason: result.reason };
+    case 'no-result':
+      return { verdict: result.status, reason: result.reason };
     case 'pass': {
       const path = judgePath(result.proof, pathKind);
       if (path !== null) return path;

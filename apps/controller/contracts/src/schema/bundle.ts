@@ -62,6 +62,9 @@ export const SuiteEntry = z.object({
 });
 export type SuiteEntry = z.infer<typeof SuiteEntry>;
 
+/** Longest error of a target that did not build, in characters. */
+export const UNBUILT_ERROR_MAX = 400;
+
 /** Targets of the kernel's selftests that one bundle may carry. */
 export const KSELFTESTS_MAX = 32;
 
@@ -99,6 +102,11 @@ export const BundleManifest = z.object({
   /** Targets of tools/testing/selftests, each installed into an archive that `file` names. Bundles without any have none. */
   kselftests: z
     .array(z.object({ target: z.string().max(200), file: z.string().max(BUNDLE_PATH_MAX) }))
+    .max(KSELFTESTS_MAX)
+    .optional(),
+  /** Targets that were asked for and did not build, with the first error. */
+  unbuilt: z
+    .array(z.object({ target: z.string().max(200), error: z.string().max(UNBUILT_ERROR_MAX) }))
     .max(KSELFTESTS_MAX)
     .optional(),
   files: z

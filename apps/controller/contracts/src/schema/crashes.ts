@@ -48,6 +48,7 @@ export type AttemptCrash = z.infer<typeof AttemptCrash>;
 /** The same with how many earlier attempts had it, and the tree that its kernel was built from. */
 export const SeenCrash = AttemptCrash.extend({
   earlier: z.number().int().nonnegative(),
+  buildId: z.uuid(),
   /** Null where it is not of a git repository. */
   git: BuiltGit.nullable(),
   /** Patches on top of it. */
@@ -129,6 +130,8 @@ export const CrashDetail = CrashSummary.extend({
   frames: z.array(z.string()),
   /** Where its addresses are in the source of the kernel that reported it last; empty where that is not known. */
   sources: z.array(CallPlace),
+  /** The build of that kernel. */
+  sourcesBuild: z.uuid().nullable(),
   taint: z.string().nullable(),
   /** Most frequent first. */
   places: z.array(CrashPlace).max(CRASH_PLACES_MAX),

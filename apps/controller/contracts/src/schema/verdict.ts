@@ -11,6 +11,7 @@ export const VERDICTS = [
   'tainted',
   'flaky',
   'infra',
+  'no-result',
   'canceled',
   'not-reached',
   'pass',
@@ -19,7 +20,7 @@ export const VERDICTS = [
 export const Verdict = z.enum(VERDICTS);
 export type Verdict = z.infer<typeof Verdict>;
 
-/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 infrastructure. The CLI's others begin at 64. */
+/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 nothing is known. The CLI's others begin at 64. */
 export type VerdictExitCode = 0 | 1 | 2;
 
 /** What is known about a verdict: how it looks and what it means for a summary. */
@@ -35,6 +36,8 @@ export interface VerdictRow {
   conclusive: boolean;
   /** Whether someone has to look at this cell itself. A test that was not reached points at another cell. */
   wrong: boolean;
+  /** Whether the whole attempt was disturbed: what else it brought is not compared with other boots. */
+  spoilsBoot: boolean;
   exitCode: VerdictExitCode;
 }
 
@@ -50,6 +53,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 0,
     conclusive: true,
     wrong: true,
+    spoilsBoot: false,
     exitCode: 1,
   },
   fail: {
@@ -60,6 +64,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 1,
     conclusive: true,
     wrong: true,
+    spoilsBoot: false,
     exitCode: 1,
   },
   bounced: {
@@ -70,6 +75,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 2,
     conclusive: true,
     wrong: true,
+    spoilsBoot: false,
     exitCode: 1,
   },
   tainted: {
@@ -80,6 +86,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 3,
     conclusive: true,
     wrong: true,
+    spoilsBoot: false,
     exitCode: 1,
   },
   flaky: {
@@ -90,6 +97,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 4,
     conclusive: true,
     wrong: true,
+    spoilsBoot: false,
     exitCode: 1,
   },
   infra: {
@@ -100,6 +108,18 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     rank: 5,
     conclusive: false,
     wrong: true,
+    spoilsBoot: true,
+    exitCode: 2,
+  },
+  'no-result': {
+    letter: 'U',
+    icon: '∅',
+    label: 'no result',
+    help: 'the suite could not be built or started, or ran no test; nothing is known about the kernel',
+    rank: 6,
+    conclusive: false,
+    wrong: true,
+    spoilsBoot: false,
     exitCode: 2,
   },
   canceled: {
@@ -107,9 +127,10 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     icon: '⊘',
     label: 'canceled',
     help: 'canceled before it ended',
-    rank: 6,
+    rank: 7,
     conclusive: false,
     wrong: false,
+    spoilsBoot: true,
     exitCode: 2,
   },
   'not-reached': {
@@ -117,20 +138,32 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     icon: '…',
     label: 'not reached',
     help: 'a crash or a timeout came before it',
-    rank: 7,
+    rank: 8,
     conclusive: false,
     wrong: false,
+    spoilsBoot: false,
     exitCode: 1,
   },
-  pass: { letter: 'P', icon: '✓', label: 'pass', help: 'passed', rank: 8, conclusive: true, wrong: false, exitCode: 0 },
+  pass: {
+    letter: 'P',
+    icon: '✓',
+    label: 'pass',
+    help: 'passed',
+    rank: 9,
+    conclusive: true,
+    wrong: false,
+    spoilsBoot: false,
+    exitCode: 0,
+  },
   skip: {
     letter: 'S',
     icon: '–',
     label: 'skip',
     help: 'skipped, with the reason given',
-    rank: 9,
+    rank: 10,
     conclusive: false,
     wrong: false,
+    spoilsBoot: false,
     exitCode: 0,
   },
 };
@@ -140,6 +173,9 @@ export const VERDICT_BY_LETTER: ReadonlyMap<string, Verdict> = new Map(
   VERDICTS.map((verdict) => [VERDICT_TABLE[verdict].letter, verdict]),
 );
 
-/** What the machine said about one test. `timeout` = past its limit, the machine was reset. */
-export const ResultStatus = z.enum(['pass', 'fail', 'skip', 'crash', 'timeout', 'not-reached']);
+/**
+ * What the machine said about one test. `timeout` = past its limit, the machine was reset; `no-result` = its suite could
+ * not be built or started, or ran no test. What a machine lacks by its nature (a device) makes a `skip` instead.
+ */
+export const ResultStatus = z.enum(['pass', 'fail', 'skip', 'crash', 'timeout', 'not-reached', 'no-result']);
 export type ResultStatus = z.infer<typeof ResultStatus>;

@@ -132,7 +132,7 @@ export function placeOf(error: BuildError | null): Annotation | null {
 
 function standingOf({ state, verdict }: Pick<RunDetail, 'state' | 'verdict'>): Standing {
   if (state !== 'ended') return state === 'queued' ? 'queued' : 'running';
-  if (verdict === null || verdict === 'infra') return 'lab';
+  if (verdict === null) return 'lab';
   if (verdict === 'canceled') return 'canceled';
   const { exitCode } = VERDICT_TABLE[verdict];
   return exitCode === 0 ? 'passed' : exitCode === 1 ? 'failed' : 'lab';
@@ -146,7 +146,8 @@ function titleOf(run: RunDetail): string {
     .filter((verdict) => (run.counts[verdict] ?? 0) > 0)
     .map((verdict) => `${run.counts[verdict]} ${VERDICT_TABLE[verdict].label}`);
   const parts = [wrongText(run.counts), ...counted].filter((part) => part !== '').join(', ');
-  const because = run.verdict === 'infra' ? ' (nothing is known about the kernel)' : '';
+  const isUnknown = run.verdict !== null && VERDICT_TABLE[run.verdict].wrong && !VERDICT_TABLE[run.verdict].conclusive;
+  const because = isUnknown ? ' (nothing is known about the kernel)' : '';
   return `${word}${because}${parts === '' ? '' : `: ${parts}`}`;
 }
 

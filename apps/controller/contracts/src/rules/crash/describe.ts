@@ -113,7 +113,13 @@ function hasStacks(lines: readonly string[]): boolean {
     // A report that ends here was cut.
     if (lines.length - index < 3 || !beginsBehind(lines, index)) return false;
   }
-  return seen.size > 0;
+  return seen.size > 0 || hasBareStack(lines);
+}
+
+/** RISC-V prints the stack of an oops behind its registers, without a line before it. */
+function hasBareStack(lines: readonly string[]): boolean {
+  const registers = lines.findIndex((line) => line.startsWith('epc : '));
+  return registers !== -1 && lines.slice(registers).some((line) => line.startsWith('[<') && frameOf(line) !== null);
 }
 
 function beginsBehind(lines: readonly string[], start: number): boolean {

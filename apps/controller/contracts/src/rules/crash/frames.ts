@@ -1,7 +1,9 @@
 /** Patterns for one frame of a stack as the kernel prints it, on x86, arm64, arm and PowerPC. */
 
-/** A function's name with what has to follow it: `foo+0x1/0x2` or `foo.isra.0+0x1/0x2`. */
-export const FUNCTION = '([a-zA-Z0-9_]{1,128})[.+]';
+/** Where a function is, as scripts/decode_stacktrace.sh writes it in place of the offset: ` (mm/gup.c:12`. */
+const DECODED = String.raw` \([a-zA-Z0-9_./-]{1,200}:\d`;
+/** A function's name with what has to follow it: `foo+0x1/0x2`, `foo.isra.0+0x1/0x2` or `foo (mm/gup.c:12)`. */
+export const FUNCTION = `([a-zA-Z0-9_]{1,128})(?:[.+]|${DECODED})`;
 /** An address in brackets, of kernels that print addresses. */
 export const ADDRESS = String.raw`\[<?(?:0x)?[0-9a-f]{1,16}>?\]`;
 /** A file and a line. */
@@ -13,7 +15,7 @@ export function pattern(source: string): RegExp {
 }
 
 /** A function of a stack, whole: names of versions and devices in other lines contain dots too. */
-const FRAME_FUNCTION = String.raw`([a-zA-Z_][a-zA-Z0-9_]{0,127})(?:\.[a-zA-Z0-9_.]{0,80})?\+0x`;
+const FRAME_FUNCTION = String.raw`([a-zA-Z_][a-zA-Z0-9_]{0,127})(?:\.[a-zA-Z0-9_.]{0,80})?(?:\+0x|${DECODED})`;
 
 const FRAMES = [
   pattern(String.raw`^ {0,40}(?:{pc} ){0,2}${FRAME_FUNCTION}`),

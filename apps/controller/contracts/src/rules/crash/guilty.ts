@@ -18,9 +18,13 @@ interface Found {
 /** Looks for the guilty function of a report in its lines; the first line is the header, from its first word on. */
 export function findGuilty(kind: CrashKind, lines: readonly string[]): Found {
   const first = walk(kind, kind.steps ?? [], lines);
-  if (first.guilty !== null || kind.otherwise === undefined) return first;
-  const second = walk(kind, kind.otherwise, lines);
-  return second.frames.length > 0 ? second : first;
+  let best = first;
+  for (const steps of kind.otherwise ?? []) {
+    if (best.guilty !== null) break;
+    const next = walk(kind, steps, lines);
+    if (next.frames.length > 0) best = next;
+  }
+  return best;
 }
 
 function walk(kind: CrashKind, steps: readonly Step[], lines: readonly string[]): Found {

@@ -25,8 +25,8 @@ export interface CrashKind {
    */
   title: string;
   steps?: readonly Step[];
-  /** Steps when the first ones lead to no function. */
-  otherwise?: readonly Step[];
+  /** Further steps, each taken when those before lead to no function. */
+  otherwise?: readonly (readonly Step[])[];
   /** Helpers of this kind, beside those of all. */
   skip?: RegExp;
   /** Chooses the guilty one out of all frames; the first, if left out. */

@@ -35,6 +35,8 @@ const PLACES_MAX = 4;
 const SILENT: readonly RegExp[] = [
   // A user program's fault, as the kernel tells it: `traps: prog[412] trap divide error ip:…`.
   /^traps: [^[]{1,64}\[\d{1,10}\] /,
+  // What is quoted is said by a program, or by a person at a prompt.
+  /["'`]$/,
   // A name that ends in a word of the kernel.
   /(?:ODEBUG|Boot_DEBUG|DEBUG|xlog_status|_INFO): ?$/,
 ];

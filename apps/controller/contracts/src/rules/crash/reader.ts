@@ -1,5 +1,5 @@
 import { cutText } from '../../schema/text.js';
-import { parseConsoleLine } from './console-line.js';
+import { messagesIn, parseConsoleLine } from './console-line.js';
 import { frameOf } from './frames.js';
 import { describeReport, type Description } from './describe.js';
 import type { CrashType } from '../../schema/crash-types.js';
@@ -92,6 +92,12 @@ export class CrashReader {
    */
   push(raw: string, line = this.#line + 1): PushedAlarm | null {
     this.#line = line;
+    let found: PushedAlarm | null = null;
+    for (const message of messagesIn(raw)) found = this.#pushMessage(message) ?? found;
+    return found;
+  }
+
+  #pushMessage(raw: string): PushedAlarm | null {
     const { context, text, unsure } = parseConsoleLine(raw);
     // Another kernel starts: what it says belongs to no report of the one before.
     if (text.startsWith('Linux version ')) this.end();

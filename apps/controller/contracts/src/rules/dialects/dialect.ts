@@ -1,9 +1,12 @@
-import type { Metric } from '../../schema/metric.js';
+import { type Metric, REASON_MAX } from '../../schema/metric.js';
+import { cleanText } from '../../schema/text.js';
 
 /** What a reader finds in the output of a suite. */
 export type DialectEvent =
   | { type: 'result'; test: string; status: 'pass' | 'fail' | 'skip'; reason: string | null }
-  | { type: 'metric'; metric: Metric };
+  | { type: 'metric'; metric: Metric }
+  /** A test has ended; its result comes later, with its reason. What the kernel says from here on belongs to the next one. */
+  | { type: 'ended'; test: string };
 
 /** How the program of a suite ended; `code` null = by a signal. */
 export interface SuiteExit {
@@ -16,8 +19,37 @@ export interface SuiteExit {
 export interface DialectEnd {
   events: DialectEvent[];
   /** The result of the suite itself; null where its tests say everything. */
-  whole: { status: 'pass' | 'fail' | 'skip'; reason: string | null } | null;
+  whole: WholeSuite | null;
 }
+
+/** The result of a suite itself. */
+export interface WholeSuite {
+  status: 'pass' | 'fail' | 'skip' | 'no-result';
+  reason: string | null;
+}
+
+/** Exit statuses by which a shell says that there is no such program, or that it cannot be started. */
+const NOT_STARTED: ReadonlySet<number | null> = new Set([126, 127]);
+
+/**
+ * The result of a suite whose output has no test. One that failed or was killed may have met a fault of the kernel; one that
+ * ended well, or whose program was not there, tested nothing: that is neither a finding nor a pass.
+ */
+export function withoutTests({ code, how }: SuiteExit, reason: string): WholeSuite {
+  const ranNone = code === 0 || NOT_STARTED.has(code);
+  return { status: ranNone ? 'no-result' : 'fail', reason: `${reason}: the test program ${how}` };
+}
+
+/** The result of a suite of which some files could not be read or imported, with the first: tests of them are not known. */
+export function withoutFiles(exit: SuiteExit, unread: ReadonlyMap<string, string | null>, results: number): WholeSuite {
+  const [[file, why] = ['', null]] = unread;
+  const others = unread.size > 1 ? ` and ${unread.size - 1} more` : '';
+  const reason = `the tests of ${file}${others} could not be read: ${why ?? `the test program ${exit.how}`}`;
+  return { status: results === 0 && exit.code !== null ? 'no-result' : 'fail', reason: cleanText(reason, REASON_MAX) };
+}
+
+/** Whether a program did not even start, by its exit status. */
+export const wasNotStarted = ({ code }: Pick<SuiteExit, 'code'>): boolean => NOT_STARTED.has(code);
 
 /**
  * Reads the output of one suite, line by line. What it reads comes from the kernel under test: readers take time in

@@ -25,7 +25,8 @@ function read(dialect: Dialect, text: string, exit: SuiteExit = OK) {
     results: results.map(({ test, status, reason }) => `${status} ${test}${reason === null ? '' : `: ${reason}`}`),
     metrics: events.flatMap((event) => (event.type === 'metric' ? [event.metric] : [])),
     whole: end.whole,
-    isPass: results.every(({ status }) => status !== 'fail') && end.whole?.status !== 'fail',
+    isPass:
+      results.every(({ status }) => status !== 'fail') && !['fail', 'no-result'].includes(end.whole?.status ?? ''),
   };
 }
 
@@ -65,8 +66,15 @@ describe('whatever the dialect', () => {
       const found = read(dialect, text);
       expect(found.results.filter((line) => line.startsWith('pass'))).toEqual([]);
       // Only the exit status says something of its own.
-      if (dialect !== 'exit-code') expect(found.whole?.status).toBe('fail');
+      if (dialect !== 'exit-code') expect(found.isPass).toBe(false);
+      expect(read(dialect, text, KILLED).whole?.status).toBe('fail');
     }
+  });
+
+  it.each(DIALECTS)('%s: without a test it has no result, unless it failed or was killed', (dialect) => {
+    const status = (code: number | null) => read(dialect, 'hello\n', { code, how: 'ended' }).whole?.status;
+    expect([status(127), status(126), status(1), status(null)]).toEqual(['no-result', 'no-result', 'fail', 'fail']);
+    expect(status(0)).toBe(dialect === 'exit-code' ? 'pass' : 'no-result');
   });
 
   it.each(CORPUS.filter(({ isPass }) => isPass))('$name: killed is no pass', ({ name, dialect }) => {

@@ -1,10 +1,17 @@
 import { cleanText } from '../../schema/text.js';
-import { type DialectEnd, type DialectEvent, type DialectReader, EXIT_SKIP, type SuiteExit } from './dialect.js';
+import {
+  type DialectEnd,
+  type DialectEvent,
+  type DialectReader,
+  EXIT_SKIP,
+  type SuiteExit,
+  wasNotStarted,
+} from './dialect.js';
 
 /** Longest line that a reason repeats, in characters. */
 const LINE_KEPT = 300;
 
-/** 0 is a pass, 4 a skip, anything else a failure; the last line of the output is the reason. */
+/** 0 is a pass, 4 a skip, 126 and 127 a command that was not there, anything else a failure; the last line of the output is the reason. */
 export class ExitCodeReader implements DialectReader {
   #last = '';
 
@@ -18,6 +25,7 @@ export class ExitCodeReader implements DialectReader {
     const last = this.#last === '' ? '' : cleanText(this.#last.trim(), LINE_KEPT);
     if (code === 0) return { events: [], whole: { status: 'pass', reason: null } };
     if (code === EXIT_SKIP) return { events: [], whole: { status: 'skip', reason: last || `it ${how}` } };
-    return { events: [], whole: { status: 'fail', reason: `it ${how}${last === '' ? '' : `: ${last}`}` } };
+    const status = wasNotStarted({ code }) ? 'no-result' : 'fail';
+    return { events: [], whole: { status, reason: `it ${how}${last === '' ? '' : `: ${last}`}` } };
   }
 }

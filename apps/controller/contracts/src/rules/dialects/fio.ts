@@ -1,6 +1,6 @@
 import type { Metric } from '../../schema/metric.js';
 import { z } from 'zod';
-import type { DialectEnd, DialectEvent, DialectReader, SuiteExit } from './dialect.js';
+import { type DialectEnd, type DialectEvent, type DialectReader, type SuiteExit, withoutTests } from './dialect.js';
 import { NamedTests } from './named-tests.js';
 
 /** Characters of a report that are kept: some hundred jobs. */
@@ -46,8 +46,7 @@ export class FioReader implements DialectReader {
   end(exit: SuiteExit): DialectEnd {
     const report = this.#report();
     if (report === null) {
-      const reason = `its output has no whole report in JSON (--output-format=json): fio ${exit.how}`;
-      return { events: [], whole: { status: 'fail', reason } };
+      return { events: [], whole: withoutTests(exit, 'its output has no whole report in JSON (--output-format=json)') };
     }
     const events = report.jobs.flatMap(({ jobname, error, ...sides }): DialectEvent[] => [
       this.#tests.result(jobname, error === 0 ? 'pass' : 'fail', error === 0 ? null : `fio reports the error ${error}`),

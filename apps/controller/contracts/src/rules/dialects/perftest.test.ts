@@ -41,7 +41,10 @@ describe('a suite that runs perftest', () => {
     expect(read(linesOf('6.06-send-lat.txt'), { code: 3, how: 'exited with 3' })).toMatchObject({
       whole: { status: 'fail', reason: 'it exited with 3' },
     });
-    expect(read([]).whole).toEqual({ status: 'fail', reason: 'it printed no figures' });
+    expect(read([]).whole).toEqual({
+      status: 'no-result',
+      reason: 'it printed no figures: the test program exited with 0',
+    });
     expect(read(['no device'], { code: 4, how: 'exited with 4' }).whole?.status).toBe('skip');
   });
 

@@ -1,7 +1,14 @@
 import { cleanText } from '../../schema/text.js';
 import { reportOf, testName } from '../perftest/read.js';
 import { PerftestReader } from '../perftest/reader.js';
-import { type DialectEnd, type DialectEvent, type DialectReader, EXIT_SKIP, type SuiteExit } from './dialect.js';
+import {
+  type DialectEnd,
+  type DialectEvent,
+  type DialectReader,
+  EXIT_SKIP,
+  type SuiteExit,
+  withoutTests,
+} from './dialect.js';
 
 const REASON_KEPT = 500;
 const CUT = 'its output has no end';
@@ -18,7 +25,8 @@ export class PerftestDialect implements DialectReader {
     return [];
   }
 
-  end({ code, how }: SuiteExit): DialectEnd {
+  end(exit: SuiteExit): DialectEnd {
+    const { code, how } = exit;
     const { runs, metrics, problems, outcome } = reportOf(this.#reader);
     const error = problems.find(({ severity }) => severity === 'error');
     const why = error === undefined ? null : cleanText(`${error.text}: ${error.remedy}`, REASON_KEPT);
@@ -36,13 +44,14 @@ export class PerftestDialect implements DialectReader {
       reason: isWhole ? null : (why ?? (code === 0 ? CUT : `it ${how}`)),
     }));
     for (const metric of metrics) events.push({ type: 'metric', metric });
-    return { events, whole: wholeOf(code, how, outcome, why) };
+    return { events, whole: wholeOf(exit, outcome, why) };
   }
 }
 
-function wholeOf(code: number | null, how: string, outcome: string, why: string | null): DialectEnd['whole'] {
+function wholeOf(exit: SuiteExit, outcome: string, why: string | null): DialectEnd['whole'] {
+  const { code, how } = exit;
   if (code === EXIT_SKIP && outcome === 'empty') return { status: 'skip', reason: `it ${how}` };
   if (why !== null) return { status: 'fail', reason: why };
-  if (code !== 0) return { status: 'fail', reason: `it ${how}` };
-  return outcome === 'empty' ? { status: 'fail', reason: 'it printed no figures' } : null;
+  if (outcome === 'empty') return withoutTests(exit, 'it printed no figures');
+  return code === 0 ? null : { status: 'fail', reason: `it ${how}` };
 }

@@ -1,4 +1,4 @@
-import type { DialectEnd, DialectEvent, DialectReader, SuiteExit } from './dialect.js';
+import { type DialectEnd, type DialectEvent, type DialectReader, type SuiteExit, withoutFiles } from './dialect.js';
 import { NamedTests, plainLine, type TestStatus } from './named-tests.js';
 
 const WORDS: Readonly<Record<string, TestStatus>> = {
@@ -12,6 +12,8 @@ const WORDS: Readonly<Record<string, TestStatus>> = {
 };
 /** Words of the last line that count tests; the others (warnings, deselected) do not. */
 const COUNTED = new Set(['passed', 'failed', 'error', 'errors', 'skipped', 'xfailed', 'xpassed']);
+/** A name, before what its test prints (`-s`, or a log that is shown live): its status comes in a later line. */
+const ANNOUNCED = /^(\S{1,300}\.py::[^\s[]{1,300}(?:\[[^\]]{0,300}\])?)(?:\s|$)/;
 /** Failures that wait for their reason. */
 const WAITING_MAX = 5000;
 
@@ -24,6 +26,11 @@ export class PytestReader implements DialectReader {
   readonly #waiting = new Map<string, string | null>();
   /** Sub-tests that failed, which stand in the summary alone: their test may say PASSED. */
   readonly #subtests = new Map<string, string>();
+  /** Announced, without a status so far; the last one is running. */
+  readonly #open = new Set<string>();
+  #running: string | null = null;
+  /** Files that tests could not be read from, with the reason. */
+  readonly #unread = new Map<string, string | null>();
   #total: number | null = null;
   #isSummary = false;
 
@@ -37,13 +44,15 @@ export class PytestReader implements DialectReader {
       this.#reason(line);
       return [];
     }
-    const found = resultOf(line);
+    const found = resultOf(line) ?? this.#lateResult(line);
     if (found === null) return [];
     const { test, status, rest } = found;
+    this.#open.delete(test);
+    this.#running = null;
     if (status === 'fail' && this.#waiting.size < WAITING_MAX) {
       // An error in the teardown comes after the result of the test itself.
       this.#waiting.set(test, null);
-      return [];
+      return [this.#tests.ended(pathOf(test))];
     }
     return [this.#tests.result(pathOf(test), status, status === 'skip' ? rest : null)];
   }
@@ -51,7 +60,28 @@ export class PytestReader implements DialectReader {
   end(exit: SuiteExit): DialectEnd {
     const events = [...this.#waiting].map(([test, reason]) => this.#tests.result(pathOf(test), 'fail', reason));
     for (const [test, reason] of this.#subtests) events.push(this.#tests.result(test, 'fail', reason));
-    return { events, whole: this.#tests.whole(exit, this.#total) };
+    const { count } = this.#tests;
+    return {
+      events,
+      whole: this.#unread.size > 0 ? withoutFiles(exit, this.#unread, count) : this.#tests.whole(exit, this.#total),
+    };
+  }
+
+  /** The status of the running test, alone in its line or right behind what was printed without an end. */
+  #lateResult(line: string): ReturnType<typeof resultOf> {
+    const name = ANNOUNCED.exec(line)?.[1];
+    if (name !== undefined && this.#open.size < WAITING_MAX) {
+      this.#open.add(name);
+      this.#running = name;
+    }
+    if (this.#running === null) return null;
+    const text = line.replace(/\[ *\d{1,3}%\]$/, '').trimEnd();
+    if (/[^\s]PASSED$/.test(text)) return { test: this.#running, status: 'pass', rest: null };
+    const [word = ''] = text.split(' ', 1);
+    const status = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
+    const rest = text.slice(word.length + 1);
+    if (status === undefined || (rest !== '' && !rest.startsWith('('))) return null;
+    return { test: this.#running, status, rest: rest === '' ? null : rest.replace(/^\((.*)\)$/, '$1') };
   }
 
   /** `==== short test summary info ====`, `==== 3 passed, 1 failed in 0.12s ====`. */
@@ -71,9 +101,14 @@ export class PytestReader implements DialectReader {
     const [word = '', test = ''] = line.split(' ', 2);
     const at = line.indexOf(' - ');
     if (word.startsWith('SUBFAILED')) this.#subtest(line, at === -1 ? line.length : at);
-    if (WORDS[word] !== 'fail' || !test.includes('::') || at === -1) return;
-    const name = line.slice(word.length + 1, at);
-    if (this.#waiting.has(name)) this.#waiting.set(name, line.slice(at + 3));
+    if (WORDS[word] !== 'fail') return;
+    const [name, reason] =
+      at === -1 ? [line.slice(word.length + 1).trim(), null] : [line.slice(word.length + 1, at), line.slice(at + 3)];
+    if (!test.includes('::')) {
+      if (word === 'ERROR' && test !== '' && this.#unread.size < WAITING_MAX) this.#unread.set(name, reason);
+      return;
+    }
+    if (this.#waiting.has(name) ? reason !== null : this.#open.delete(name)) this.#waiting.set(name, reason);
   }
 
   /** `SUBFAILED(i=1) tests/test_a.py::test_b - AssertionError: why`. @param end where the name ends */

@@ -1,7 +1,11 @@
-import type { DialectEnd, DialectEvent, DialectReader, SuiteExit } from './dialect.js';
+import { type DialectEnd, type DialectEvent, type DialectReader, type SuiteExit, withoutFiles } from './dialect.js';
 import { NamedTests, plainLine, type TestStatus } from './named-tests.js';
 
 const SEPARATOR = ' ... ';
+/** Failures that wait for their reason. */
+const WAITING_MAX = 5000;
+/** What stands for a module that could not be imported: a test of this class. */
+const NOT_IMPORTED = 'unittest.loader._FailedTest/';
 
 /** The status that a text says, with the reason of a skip; null when it is none. */
 function statusOf(text: string): { status: TestStatus; reason: string | null } | null {
@@ -33,17 +37,24 @@ function testName(text: string): string | null {
   return `${place.endsWith(`.${test}`) ? place.slice(0, -test.length - 1) : place}/${test}`;
 }
 
-/** The output of Python's unittest with `-v`, such as that of pyverbs: results, their reasons, and `Ran 3 tests`. */
+/**
+ * The output of Python's unittest with `-v`, such as that of pyverbs: results, their reasons, and `Ran 3 tests`. Reasons of
+ * failures stand behind all results, so that failures wait for the end.
+ */
 export class UnittestReader implements DialectReader {
   readonly #tests = new NamedTests();
   /** Announced, without a result yet. */
   #running: string | null = null;
+  readonly #waiting = new Map<string, string | null>();
+  /** The failure whose traceback is being read, the last line of it so far, and lines of dashes since its name. */
+  #block: { test: string; last: string | null; rules: number } | null = null;
   #total: number | null = null;
   /** Its last line says that all is well. */
   #verdict: 'OK' | 'FAILED' | null = null;
 
   line(text: string): DialectEvent[] {
     const line = plainLine(text);
+    this.#traceback(line);
     const ran = /^Ran (\d{1,7}) tests? in /.exec(line);
     if (ran !== null) {
       this.#total = Number(ran[1]);
@@ -64,21 +75,52 @@ export class UnittestReader implements DialectReader {
     }
     const found = statusOf(at === -1 ? line : line.slice(at + SEPARATOR.length));
     if (found === null || this.#running === null) return events;
-    events.push(this.#tests.result(this.#running, found.status, found.reason));
+    const test = this.#running;
     this.#running = null;
+    if (found.status === 'fail' && found.reason === null && this.#waiting.size < WAITING_MAX) {
+      this.#waiting.set(test, null);
+      events.push(this.#tests.ended(test));
+    } else events.push(this.#tests.result(test, found.status, found.reason));
     return events;
   }
 
   end(exit: SuiteExit): DialectEnd {
-    const events =
-      this.#running === null
-        ? []
-        : [this.#tests.result(this.#running, 'fail', `the test program ${exit.how} in the middle of this test`)];
-    const whole = this.#tests.whole(exit, this.#total);
+    this.#endBlock();
+    const unread = new Map<string, string | null>();
+    const events: DialectEvent[] = [];
+    for (const [test, reason] of this.#waiting) {
+      if (test.startsWith(NOT_IMPORTED)) unread.set(test.slice(NOT_IMPORTED.length), reason);
+      else events.push(this.#tests.result(test, 'fail', reason));
+    }
+    if (this.#running !== null)
+      events.push(this.#tests.result(this.#running, 'fail', `the test program ${exit.how} in the middle of this test`));
+    const whole =
+      unread.size > 0 ? withoutFiles(exit, unread, this.#tests.count) : this.#tests.whole(exit, this.#total);
     if (whole !== null || this.#verdict !== null) return { events, whole };
     return {
       events,
       whole: { status: 'fail', reason: `its output ends before OK or FAILED: the test program ${exit.how}` },
     };
+  }
+
+  /** `FAIL: test_a (tests.test_x.Class)`, a rule, a traceback whose last line is the reason, and a rule or the next of them. */
+  #traceback(line: string): void {
+    const name = /^(?:FAIL|ERROR): /.exec(line);
+    const test = name === null ? null : testName(line.slice(name[0].length));
+    if (test !== null) {
+      this.#endBlock();
+      this.#block = { test, last: null, rules: 0 };
+    } else if (this.#block === null) return;
+    else if (/^={20}/.test(line)) this.#endBlock();
+    else if (/^-{20}/.test(line)) {
+      this.#block.rules += 1;
+      if (this.#block.rules === 2) this.#endBlock();
+    } else if (line.trim() !== '') this.#block.last = line;
+  }
+
+  #endBlock(): void {
+    const block = this.#block;
+    this.#block = null;
+    if (block !== null && this.#waiting.get(block.test) === null) this.#waiting.set(block.test, block.last);
   }
 }

@@ -18,6 +18,38 @@ const linesOf = (name: string): string[] =>
     .trimEnd()
     .split('\n');
 
+/**
+ * Logs of all forms in one file, each behind `=== pass N fail N …`: with the prefixes of printk, journals and callers,
+ * carriage returns, levels by name, by version or by both, what the runner shows of its programs, and ten cut off. Made by a program;
+ * the totals are those that the kernel's parser gave.
+ */
+const ODD = readFileSync(new URL('../../../fixtures/ktap/odd.txt', import.meta.url), 'utf8')
+  .split(/^=== /m)
+  .slice(1)
+  .map((text): [totals: string, lines: string[]] => {
+    const [totals = '', ...lines] = text.replace(/\n$/, '').split('\n');
+    return [totals, lines];
+  });
+
+describe('logs of every form', () => {
+  it('have the totals of the kernel’s own parser', () => {
+    expect(ODD).toHaveLength(40);
+    for (const [totals, lines] of ODD) {
+      const own = Object.entries(readKtap(lines).totals).map(([name, count]) => `${name} ${count}`);
+      expect(own.join(' '), lines.join('\n')).toBe(totals);
+    }
+  });
+
+  it('lose no failure in any part of them', () => {
+    for (const [, lines] of ODD) {
+      for (let count = 0; count < lines.length; count += 1) {
+        const { tree } = readKtap(lines.slice(0, count));
+        expect(['pass', 'skip'], lines.slice(0, count).join('\n')).not.toContain(tree.status);
+      }
+    }
+  });
+});
+
 describe('logs of kselftest', () => {
   it.each(LOGS)('%s has the totals of the kernel’s own parser', (name, totals, status) => {
     const { tree, totals: own } = readKtap(linesOf(name));

@@ -188,7 +188,7 @@ describe('what is wrong is said, and is no pass', () => {
     expect(outline(cut.tree)).toEqual(['one crashed', 'one/a pass']);
     expect(cut.totals).toEqual(totals({ pass: 1, crashed: 1, errors: 2 }));
     const none = read('KTAP version 1', '1..1', '  # Subtest: one', 'ok 1 one');
-    expect([outline(none.tree), none.totals]).toEqual([['one none'], totals({ errors: 1 })]);
+    expect([outline(none.tree), none.totals]).toEqual([['one none'], totals({ errors: 1, crashed: 1 })]);
     const other = read('KTAP version 1', '1..2', '  # Subtest: one', '  1..1', '  ok 1 a', 'ok 2 two');
     expect(outline(other.tree)).toEqual(
       ['one none', 'one/a pass', 'two pass'].map((line) => line.replace('none', 'crashed')),

@@ -1,3 +1,4 @@
+import type { FailureClass } from '../../schema/failure.js';
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
 import { isVirtual } from '../combination.js';
@@ -56,7 +57,7 @@ export interface RunReport {
   /** Attempt by place, as findings and skips name the places; of several boots that with the worst verdict. */
   attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
-  failures: { build: string; machine: string | null; class: string; message: string }[];
+  failures: { build: string; machine: string | null; class: FailureClass; message: string }[];
   /** Machines that turned out sick after they ran a part of it. */
   suspects: { machine: string; reason: string; attempts: number }[];
   machines: MachineMetrics[];

@@ -43,6 +43,17 @@ export const BUGS: readonly CrashKind[] = [
     steps: FROM_INSTRUCTION,
     skip: /^skb_/,
   },
+  {
+    // The second line of RISC-V.
+    type: 'bug',
+    severity: 'crash',
+    has: 'Kernel BUG ',
+    header: /^Kernel BUG \[#\d/,
+    title: 'kernel BUG in {fn}',
+    steps: FROM_INSTRUCTION,
+    skip: /^skb_/,
+    follows: true,
+  },
   { type: 'bug', severity: 'crash', has: 'Kernel BUG ', header: /^Kernel BUG (.{1,200})/, title: 'kernel BUG {h1}' },
   {
     type: 'atomic-sleep',

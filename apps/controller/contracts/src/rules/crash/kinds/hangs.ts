@@ -32,8 +32,12 @@ export const HANGS: readonly CrashKind[] = [
     header: /^INFO: rcu_[a-z_]{1,32} (?:self-)?detected(?: expedited)? stall/,
     title: 'INFO: rcu detected stall in {fn}',
     steps: [TIMER, INSTRUCTION, 'stack'],
-    otherwise: [/apic_timer_interrupt|Exception stack|el1h_64_irq/, 'stack'],
-    skip: /apic_timer_interrupt|rcu/,
+    otherwise: [
+      [/apic_timer_interrupt|Exception stack|el1h_64_irq/, 'stack'],
+      // Another CPU noticed it, and made this one tell by an NMI.
+      [/NMI backtrace for cpu/, INSTRUCTION, CALL_TRACE, 'stack'],
+    ],
+    skip: /apic_timer_interrupt|rcu|nmi/,
     choose: calledByDispatcher,
   },
   {

@@ -66,7 +66,7 @@ export const OOPSES: readonly CrashKind[] = [
     header: /^divide error: /,
     title: 'divide error in {fn}',
     steps: [INSTRUCTION],
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
   },
   {
     type: 'divide-error',
@@ -75,7 +75,7 @@ export const OOPSES: readonly CrashKind[] = [
     header: /^divide_error: /,
     title: 'divide error in {fn}',
     steps: [INSTRUCTION],
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
   },
   {
     type: 'oops',
@@ -93,7 +93,7 @@ export const OOPSES: readonly CrashKind[] = [
     header: /^invalid opcode: /,
     title: 'invalid opcode in {fn}',
     steps: [INSTRUCTION],
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
     follows: true,
   },
   {
@@ -112,7 +112,7 @@ export const OOPSES: readonly CrashKind[] = [
     severity: 'crash',
     has: 'Oops: ',
     header: new RegExp(
-      `^Oops: (?!general protection|divide|stack segment|invalid opcode|stack guard page)([a-zA-Z][a-zA-Z0-9 _-]{1,50})(?:, [^:]{0,100})?${CODE}`,
+      `^Oops: (?!general protection|divide|stack segment|invalid opcode|stack guard page|double fault)([a-zA-Z][a-zA-Z0-9 _-]{1,50})(?:, [^:]{0,100})?${CODE}`,
     ),
     title: '{h1} in {fn}',
     steps: FROM_INSTRUCTION,
@@ -166,7 +166,17 @@ export const OOPSES: readonly CrashKind[] = [
     header: /^PANIC: double fault/,
     title: 'PANIC: double fault in {fn}',
     steps: [INSTRUCTION],
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
+    follows: true,
+  },
+  {
+    // The second line of a double fault, or all that is left of it.
+    type: 'stack',
+    severity: 'crash',
+    has: 'Oops: ',
+    header: new RegExp(`^Oops: double fault${CODE}`),
+    title: 'PANIC: double fault in {fn}',
+    steps: FROM_INSTRUCTION,
     follows: true,
   },
   {

@@ -53,7 +53,7 @@ export const SANITIZERS: readonly CrashKind[] = [
     title: 'KMSAN: {h1} in {fn}',
     steps: ['stack', UNINIT_CREATED],
     // Older ones have a head in front of the stack.
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
     skip: /alloc_skb|usb_(?:start_wait_urb|bulk_msg|interrupt_msg)/,
     stackless: true,
   },
@@ -65,7 +65,7 @@ export const SANITIZERS: readonly CrashKind[] = [
     title: 'KMSAN: {h1} in {fn}',
     steps: ['stack', UNINIT_CREATED],
     // Older ones have a head in front of the stack.
-    otherwise: FROM_STACK,
+    otherwise: [FROM_STACK],
     // Ciphers are where the value is used first; who handed it to them is to blame.
     skip: /alloc_skb|netlink_ack|netlink_rcv_skb|_encrypt$|^(?:crypto|cipher|drbg|rng)_/,
     stackless: true,

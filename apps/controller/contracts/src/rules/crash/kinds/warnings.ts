@@ -15,7 +15,7 @@ const warning = (header: string, title: string, skip?: RegExp): CrashKind => ({
   header: pattern(`^WARNING: ${header}`),
   title,
   steps: TRAPPED,
-  otherwise: PRINTED,
+  otherwise: [PRINTED],
   ...(skip === undefined ? {} : { skip }),
 });
 
