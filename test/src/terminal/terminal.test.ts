@@ -45,8 +45,11 @@ afterEach(async () => {
     await farm.until('the return', reservations, ([one]) => one?.state === 'ended');
   }
   agent.die();
+  await farm.until('the end of its connection', isConnected, (now) => !now);
 });
 
+const isConnected = async (): Promise<boolean> =>
+  (await farm.call('getFleet', {})).agents.some(({ name, connected }) => name === 'lab' && connected);
 const reservations = () => farm.call('listReservations', { query: { machine } });
 async function reserve(): Promise<void> {
   await farm.call('reserveMachine', { params: { machine }, body: { seconds: 3600, reason: 'a look' } });
@@ -88,15 +91,17 @@ function sit(command: 'ssh' | 'console', { url = farm.server.url, token = farm.u
     {},
   );
   const end = Promise.resolve(run).then(() => said);
-  end.catch(() => undefined);
+  let refusal: unknown = null;
+  end.catch((error: unknown) => (refusal = error));
   return {
     type: (text) => void stdin.write(text),
-    sees: async (text) =>
-      void (await farm.until(
-        `“${text}”`,
-        () => printed,
-        (now) => now.includes(text),
-      )),
+    sees: async (text) => {
+      const look = (): string => {
+        if (refusal !== null) throw refusal;
+        return printed;
+      };
+      await farm.until(`“${text}”`, look, (now) => now.includes(text));
+    },
     printed: () => printed,
     stdout,
     stdin,
@@ -181,11 +186,9 @@ describe('a shell', () => {
     await ann.sees('fake# ');
     agent.die();
     expect(await ann.end).toContain('the connection');
+    await farm.until('the end of its connection', isConnected, (now) => !now);
     agent.start();
-    await farm.until('the agent', async () => {
-      const { agents } = await farm.call('getFleet', {});
-      return agents.some(({ name, connected }) => name === 'lab' && connected);
-    });
+    await farm.until('the agent', isConnected);
     const again = sit('ssh');
     await again.sees('fake# ');
     await lab.fake.reboot();
