@@ -24,7 +24,7 @@ export default defineConfig({
     expect: { poll: { timeout: 75_000, interval: 50 } },
     // Files of one worker share their modules: read again for each file they would take half of the processor time.
     isolate: false,
-    // Tests wait more than they compute; by itself vitest would leave one of two cores idle.
-    maxWorkers: 2,
+    // Tests wait as much as they compute: three workers keep two cores busy.
+    maxWorkers: 3,
   },
 });

@@ -59,6 +59,7 @@ export OVERLAY_DIR="$here/overlay" GRUB_TEMPLATE="$here/grub.cfg" SOURCE_DATE_EP
 # The initrd is made while the kernel is being installed, so its settings have to be there before.
 # shellcheck disable=SC2016 # the hooks are expanded by mmdebstrap's shell
 unpack_debian "$suite" "$here/packages.txt" \
+	--dpkgopt='path-include=/usr/share/doc/rdma-core/tests/*' \
 	--essential-hook='mkdir -p "$1/etc/tiny-initramfs" && cp "$OVERLAY_DIR/etc/tiny-initramfs/tiny-initramfs.conf" "$1/etc/tiny-initramfs/"' \
 	--customize-hook="sh $here/customize.sh \"\$1\""
 

@@ -104,7 +104,11 @@ const SUITES: Suite[] = [
     always: true,
     run: (print) => ktap(print, process.execPath, [script('test/dist/faults/main.js'), '--ktap']),
   },
-  { name: 'e2e', always: true, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/main-job']) },
+  {
+    name: 'e2e',
+    always: true,
+    run: (print) => vitest(print, [...SLOW, 'test/src/e2e/main-job', 'test/src/e2e/small-pair']),
+  },
   { name: 'e2e-long', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/', 'test/src/pair/']) },
   { name: 'faults-lab', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/faults/virtual-lab']) },
 ];

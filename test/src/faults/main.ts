@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import { type Fallen, type Outcome, report } from './report.js';
 import type { Order } from './worker.js';
 
-const DEFAULT_SCHEDULES = 30;
-const DEFAULT_JOBS = 2;
+const DEFAULT_SCHEDULES = 20;
+const DEFAULT_JOBS = 4;
 /** Characters of the last output of a farm that failed. */
 const LAST_OUTPUT_MAX = 2000;
 

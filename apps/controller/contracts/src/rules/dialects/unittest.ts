@@ -46,8 +46,8 @@ export class UnittestReader implements DialectReader {
   /** Announced, without a result yet. */
   #running: string | null = null;
   readonly #waiting = new Map<string, string | null>();
-  /** The failure whose traceback is being read, the last line of it so far, and lines of dashes since its name. */
-  #block: { test: string; last: string | null; rules: number } | null = null;
+  /** The failure whose traceback is being read: its exception so far, whether the line before was a frame, and lines of dashes since its name. */
+  #block: { test: string; exception: string | null; isFrame: boolean; rules: number } | null = null;
   #total: number | null = null;
   /** Its last line says that all is well. */
   #verdict: 'OK' | 'FAILED' | null = null;
@@ -103,24 +103,31 @@ export class UnittestReader implements DialectReader {
     };
   }
 
-  /** `FAIL: test_a (tests.test_x.Class)`, a rule, a traceback whose last line is the reason, and a rule or the next of them. */
+  /**
+   * `FAIL: test_a (tests.test_x.Class)`, a rule, a traceback, and a rule or the next of them. The reason is the line
+   * behind the frames: a message may have more lines. Of several exceptions that led to each other the last one counts.
+   */
   #traceback(line: string): void {
     const name = /^(?:FAIL|ERROR): /.exec(line);
     const test = name === null ? null : testName(line.slice(name[0].length));
     if (test !== null) {
       this.#endBlock();
-      this.#block = { test, last: null, rules: 0 };
+      this.#block = { test, exception: null, isFrame: false, rules: 0 };
     } else if (this.#block === null) return;
     else if (/^={20}/.test(line)) this.#endBlock();
     else if (/^-{20}/.test(line)) {
       this.#block.rules += 1;
       if (this.#block.rules === 2) this.#endBlock();
-    } else if (line.trim() !== '') this.#block.last = line;
+    } else if (line.startsWith(' ')) this.#block.isFrame = true;
+    else if (line !== '') {
+      if (this.#block.isFrame || this.#block.exception === null) this.#block.exception = line;
+      this.#block.isFrame = false;
+    }
   }
 
   #endBlock(): void {
     const block = this.#block;
     this.#block = null;
-    if (block !== null && this.#waiting.get(block.test) === null) this.#waiting.set(block.test, block.last);
+    if (block !== null && this.#waiting.get(block.test) === null) this.#waiting.set(block.test, block.exception);
   }
 }

@@ -77,6 +77,23 @@ describe('bandwidth', () => {
     });
   });
 
+  it('of a slow link comes from the message rate, as two decimals say nothing', () => {
+    const table = (row: string): string[] => [
+      ' #bytes     #iterations    BW peak[MB/sec]    BW average[MB/sec]   MsgRate[Mpps]',
+      ` ${row}`,
+      '-'.repeat(87),
+    ];
+    const named = (row: string) =>
+      readPerftest(table(row)).metrics.map(({ name, samples }) => [name, ...samples.map((each) => each.toFixed(6))]);
+    expect(named('64 200 0.01 0.00 0.000071')).toEqual([
+      ['perftest_bw.peak.64', '0.010000'],
+      ['perftest_bw.average.64', '0.004333'],
+      ['perftest_bw.rate.64', '0.000071'],
+    ]);
+    expect(named('64 200 0.00 0.00 0.000000')).toEqual([['perftest_bw.rate.64', '0.000000']]);
+    expect(named('64 200 0.30 0.25 0.004096')).toContainEqual(['perftest_bw.average.64', '0.250000']);
+  });
+
   it('of an endless test is one sample for each interval, without the peak that is not measured', () => {
     const values = valuesOf(read('6.06-write-bw-infinite.txt'));
     expect(values['ib_write_bw.average.65536']).toEqual([89.01, 90.02, 86.13]);

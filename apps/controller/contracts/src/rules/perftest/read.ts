@@ -1,5 +1,6 @@
 import { type Metric, SAMPLES_MAX } from '../../schema/metric.js';
 import { sizedName } from '../message-size.js';
+import type { Column } from './columns.js';
 import type { PerftestReport, PerftestRow, PerftestRun } from './model.js';
 import { PERFTEST_LABEL_MAX, PerftestReader } from './reader.js';
 
@@ -36,9 +37,9 @@ function metricsOf(runs: readonly PerftestRun[], { label = '' }: PerftestOptions
   for (const run of runs) {
     const rank = rankOf(run);
     for (const row of run.rows) {
-      for (const { column, value } of row.values) {
-        // A test by time or without a peak prints 0.00 there.
-        if (column.what.startsWith('peak') && value === 0) continue;
+      for (const { column, value: printed } of row.values) {
+        const value = exactly(row, column, printed);
+        if (value === null) continue;
         const { what, unit, better } = column;
         const series = [testName(run, label, unit), what, ...levelOf(row)];
         const name = sizedName(series, row.bytes);
@@ -52,6 +53,21 @@ function metricsOf(runs: readonly PerftestRun[], { label = '' }: PerftestOptions
     }
   }
   return [...found.values()].map(({ metric }) => metric);
+}
+
+/** Below it, two decimals are fewer than two digits. */
+const COARSE_MIB_PER_S = 0.1;
+
+/**
+ * A bandwidth has two decimals, a slow one nothing but zeros: its message rate, which has six, says it better. Null for
+ * a figure that says nothing: a test by time or without a peak prints 0.00 as its peak.
+ */
+function exactly({ bytes, values }: PerftestRow, { what, unit }: Column, printed: number): number | null {
+  if (what === 'average' && unit === 'MiB/s' && printed < COARSE_MIB_PER_S) {
+    const rate = values.find(({ column }) => column.what === 'rate')?.value ?? 0;
+    if (rate > 0) return Number(((bytes * rate * 1e6) / 2 ** 20).toPrecision(4));
+  }
+  return printed === 0 && /^(peak|average)/.test(what) && !LATENCY_UNITS.has(unit) ? null : printed;
 }
 
 /** The beginning of a name: the program, and which variant of it. @param unit of a value, where there is no title */
