@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HeldReservation, WantedReservation } from '@peerlab/contracts';
@@ -181,6 +181,25 @@ describe('a machine that a person gives back', () => {
     new MachineRecords(folder).update('v-switch', { defaultAfter: kernel });
     const { detail } = await giveBack('not-restored');
     expect(detail).toContain(`expected build-id ${kernel.buildId}`);
+  });
+
+  it('is not restored where the agent’s own record of it is damaged, and says so', async () => {
+    await setUp();
+    await take();
+    mkdirSync(join(folder, 'machines'), { recursive: true });
+    writeFileSync(join(folder, 'machines', 'v-switch.json'), '{"pinned":');
+    const { detail } = await giveBack('not-restored');
+    expect(detail).toMatch(/v-switch\.json cannot be read.*look at v-switch yourself/);
+  });
+
+  it('leaves nothing behind when its reservation ended while no agent ran', async () => {
+    await setUp();
+    await take();
+    worker.stop();
+    worker = startWorker();
+    wanted = [];
+    beat();
+    expect(readdirSync(join(folder, 'reservations'))).toEqual([]);
   });
 
   it('gets a fresh disk where it has one that can be reset', async () => {
