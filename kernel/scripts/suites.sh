@@ -95,9 +95,8 @@ SCRIPT
 
 # why_not_built LOG TREE -- the first error of a log: file, line and what was said.
 why_not_built() {
-	local class file line detail said
-	IFS=$'\x1f' read -r class file line detail said < <("$here/explain-build.pl" "$1" "$2")
-	: "$class" "$said"
+	local file line detail
+	IFS=$'\x1f' read -r _ file line detail _ < <("${BASH_SOURCE[0]%/*}/explain-build.pl" "$1" "$2")
 	printf '%s%s%s' "$file" "${line:+:$line}" "${file:+: }$detail"
 }
 
