@@ -108,6 +108,7 @@ async function run(config: AgentConfig): Promise<void> {
     takesTests: config.capabilities.includes('test'),
     send,
     sendHeartbeat: () => link.sendHeartbeat(),
+    onReturned: (machine) => fleet.probe(machine),
   });
   const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
@@ -117,6 +118,7 @@ async function run(config: AgentConfig): Promise<void> {
       hello: () => ({
         type: 'hello',
         bindsPairs: true,
+        opensTerminals: true,
         protocol: AGENT_PROTOCOL,
         agent: config.name,
         site: config.site,

@@ -28,6 +28,12 @@ export interface Answer {
   exitCode?: ExitCode;
 }
 
+/** Where a person sits: the standard streams of this program. */
+export interface Seat {
+  stdin: AsyncIterable<unknown> & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+  stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
+}
+
 /** What a command works with. */
 export interface Context {
   api: HttpClient;
@@ -35,10 +41,14 @@ export interface Context {
   json: boolean;
   colour: boolean;
   stdin: AsyncIterable<unknown>;
+  /** For commands that are a terminal themselves. */
+  seat: Seat;
   /** Variables of the process, such as those of a CI system. */
   env: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output; on a terminal without control characters of machines under test. */
   write: (text: string) => void;
+  /** Writes to standard error. */
+  writeError: (text: string) => void;
   /** The exit code from now on, also when the reader of standard output goes away. */
   setExitCode: (code: ExitCode) => void;
 }

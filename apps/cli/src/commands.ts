@@ -28,6 +28,8 @@ import { pinRun, planRetention, runRetention, showRetention } from './commands/r
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
 import { submit, uploadFile } from './commands/submit.js';
 import { listTemplates, showTemplate } from './commands/templates.js';
+import { runTerminal } from './commands/terminal.js';
+import { showTerminals } from './commands/terminals.js';
 import { followRun } from './commands/watch.js';
 import { runId } from './short-id.js';
 
@@ -313,6 +315,30 @@ export const COMMANDS: readonly Command[] = [
     'lists who has which machine until when and why, and how the newest reservations ended',
     {},
     ({ api }, [machine]) => listReservations(api, machine),
+  ),
+  command(
+    'console <machine>',
+    'prints what the serial console of a machine prints, from its last lines on, until you end it',
+    {},
+    async (context, [machine = '']) => {
+      await runTerminal(context, machine, 'console');
+      return null;
+    },
+  ),
+  command(
+    'ssh <machine>',
+    'a shell on a machine that you have reserved, through the controller and its agent. What it prints is kept, what you type is not',
+    {},
+    async (context, [machine = '']) => {
+      await runTerminal(context, machine, 'shell');
+      return null;
+    },
+  ),
+  command(
+    'terminals <machine>',
+    'lists who had a shell or the console of a machine; of each what was printed last is kept',
+    { print: { flags: '--print <terminal>', help: 'print what is kept of this one', kind: 'text' } },
+    ({ api }, [machine = ''], { print }) => showTerminals(api, machine, print),
   ),
   command(
     'health <machine>',

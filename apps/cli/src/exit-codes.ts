@@ -8,6 +8,9 @@ export class FileError extends Error {}
 /** A file that the command line names cannot be written. */
 export class OutputError extends Error {}
 
+/** The controller does not do it, in its words. */
+export class Refused extends Error {}
+
 /** Work was given to the farm that it cannot take. */
 export class RunFileError extends Error {}
 
@@ -52,6 +55,7 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof RunFileError) return EXIT.badRunFile;
   if (error instanceof FileError) return EXIT.noInput;
   if (error instanceof OutputError) return EXIT.outputFailed;
+  if (error instanceof Refused) return EXIT.unavailable;
   if (!(error instanceof ApiError)) return EXIT.bug;
   const { status, code } = error.problem;
   if (code === 'contract') return EXIT.bug;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { HttpClient } from '@peerlab/client';
 import { Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { Answer, Command, Context, OptionSpec } from './command.js';
+import type { Answer, Command, Context, OptionSpec, Seat } from './command.js';
 import { COMMANDS } from './commands.js';
 import { EXIT, exitCodeOfError, remedyOf, UsageError, type ExitCode } from './exit-codes.js';
 import { terminalText } from './render/terminal.js';
@@ -10,8 +10,8 @@ import { findToken } from './token.js';
 
 /** What a run of this program has of its process. */
 export interface Io {
-  stdin: AsyncIterable<unknown>;
-  stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  stdin: Seat['stdin'];
+  stdout: Seat['stdout'];
   stderr: NodeJS.WritableStream;
   env: Readonly<Record<string, string | undefined>>;
 }
@@ -135,6 +135,8 @@ async function contextOf(globals: Globals, io: Io, setExitCode: (code: ExitCode)
     json: globals.json === true,
     colour: wantsColour(io.stdout, io.env),
     stdin: io.stdin,
+    seat: { stdin: io.stdin, stdout: io.stdout },
+    writeError: (text) => void io.stderr.write(terminalText(text)),
     env: io.env,
     // Names, reasons and log lines come from machines under test: only their colours may reach a terminal.
     write: (text) => void io.stdout.write(isTerminal ? terminalText(text) : text),

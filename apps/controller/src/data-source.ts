@@ -5,6 +5,7 @@ import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
 import { HealthCheckRow, SuspectAttemptRow } from './schema/health.js';
 import { ReservationRow } from './schema/reservations.js';
+import { TerminalOutput, TerminalRow } from './schema/terminals.js';
 import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -42,6 +43,7 @@ import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
+import { Terminals1767714830000 } from './migrations/1767714830000-terminals.js';
 import { Reservations1767714820000 } from './migrations/1767714820000-reservations.js';
 import { MachineHealth1767512340000 } from './migrations/1767512340000-machine-health.js';
 import { HardwareAlarms1767512350000 } from './migrations/1767512350000-hardware-alarms.js';
@@ -118,6 +120,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       HealthCheckRow,
       SuspectAttemptRow,
       ReservationRow,
+      TerminalRow,
+      TerminalOutput,
       WebhookDelivery,
       ForgeReport,
       RunPin,
@@ -171,6 +175,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineHealth1767512340000,
       HardwareAlarms1767512350000,
       Reservations1767714820000,
+      Terminals1767714830000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

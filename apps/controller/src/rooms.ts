@@ -17,7 +17,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'machine_change', 'combination'],
     imports: [],
   },
-  reservations: { tables: ['reservation'], imports: ['fleet'] },
+  reservations: { tables: ['reservation', 'terminal', 'terminal_output'], imports: ['fleet'] },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   coverage: { tables: [], imports: ['builds'] },

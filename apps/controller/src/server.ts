@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AGENT_PATH, LIVE_PATH } from '@peerlab/contracts';
+import { AGENT_PATH, LIVE_PATH, TERMINAL_PATH } from '@peerlab/contracts';
 import { AppModule } from './app.module.js';
 import { AgentGateway } from './channels/agent.gateway.js';
 import { ChangeFeed } from './channels/change-feed.js';
 import { LiveGateway } from './channels/live.gateway.js';
+import { TerminalGateway } from './channels/terminal.gateway.js';
 import { routeUpgrades } from './channels/upgrade.js';
 import { migrate } from './data-source.js';
 import { SettingError, type Settings } from './platform/config.js';
@@ -71,12 +72,14 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     await app.init();
     const agents = app.get(AgentGateway);
     const live = app.get(LiveGateway);
+    const terminals = app.get(TerminalGateway);
     routeUpgrades(
       app.getHttpServer(),
       hosts,
       new Map([
         [AGENT_PATH, agents.upgrade.bind(agents)],
         [LIVE_PATH, live.upgrade.bind(live)],
+        [TERMINAL_PATH, terminals.upgrade.bind(terminals)],
       ]),
     );
     await app.get(Bus).start();

@@ -60,7 +60,12 @@ async function printed(name: string, run: RunDetail, options: Record<string, unk
   const command = COMMANDS.find(({ usage }) => usage.startsWith(`${name} `));
   const api = new HttpClient({ url: farm.server.url, token: () => farm.userToken });
   const context = { api, json: false, colour: false, stdin: (async function* () {})(), env: {} };
-  const rest = { write: () => undefined, setExitCode: () => undefined };
+  const rest = {
+    write: () => undefined,
+    writeError: () => undefined,
+    setExitCode: () => undefined,
+    seat: { stdin: process.stdin, stdout: process.stdout },
+  };
   return (await command?.run({ ...context, ...rest }, [run.id.slice(0, 8)], options))?.text ?? '';
 }
 const buildOf = ({ jobViews }: RunDetail): { build: string } => ({ build: jobViews[0]?.buildId ?? '' });

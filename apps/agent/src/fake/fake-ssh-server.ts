@@ -26,6 +26,8 @@ export interface FakeServices {
   isUp: () => boolean;
   execute: (command: string, channel: FakeChannel, connection: FakeConnection) => void;
   serveFiles: (sftp: SFTPWrapper, connection: FakeConnection) => void;
+  /** A login shell behind a terminal. */
+  shell: (channel: ServerChannel) => void;
 }
 
 export interface KeyPair {
@@ -103,6 +105,9 @@ export class FakeSshServer {
           const channel = acceptExec();
           this.#services.execute(info.command, wrapChannel(channel), known);
         });
+        session.on('pty', (acceptPty) => acceptPty?.());
+        session.on('window-change', (acceptChange) => acceptChange?.());
+        session.on('shell', (acceptShell) => this.#services.shell(acceptShell()));
         session.on('sftp', (acceptSftp) => this.#services.serveFiles(acceptSftp(), known));
       });
     });

@@ -45,6 +45,7 @@ export class InProcessAgent {
       takesTests: true,
       send,
       sendHeartbeat: () => this.#link?.sendHeartbeat(),
+      onReturned: (machine) => this.#fleet?.probe(machine),
       pace: FAKE_PACE,
     });
     this.#worker = worker;
@@ -78,6 +79,7 @@ export class InProcessAgent {
         hello: () => ({
           type: 'hello',
           bindsPairs: true,
+          opensTerminals: true,
           protocol: AGENT_PROTOCOL,
           agent: name,
           site: 'test-site',

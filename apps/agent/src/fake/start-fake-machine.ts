@@ -1,4 +1,5 @@
 import { runFakeCommand } from './fake-commands.js';
+import { runFakeShell } from './fake-shell.js';
 import { FakeMachine, type FakeSettings } from './fake-machine.js';
 import { serveFakeFiles } from './fake-sftp.js';
 import { FakeSshServer } from './fake-ssh-server.js';
@@ -11,6 +12,7 @@ export async function startFakeMachine(settings: FakeSettings): Promise<FakeMach
       isUp: () => machine.running !== 'none',
       execute: (command, channel, connection) => void runFakeCommand(machine, command, channel, connection),
       serveFiles: (sftp, connection) => serveFakeFiles(machine, sftp, connection),
+      shell: runFakeShell,
     }),
   );
   await machine.ssh.listen();

@@ -73,8 +73,24 @@ export interface Files {
   upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }>;
 }
 
+/** A shell with a terminal, as a person uses it. */
+export interface TerminalChannel {
+  /** Bytes as they come, until `pause`. */
+  onData(handler: (data: Buffer) => void): void;
+  pause(): void;
+  resume(): void;
+  /** @returns bytes that the machine has not taken yet */
+  write(data: Buffer): number;
+  resize(columns: number, rows: number): void;
+  close(): void;
+  /** How it ended, for people; never rejects. */
+  readonly ended: Promise<string>;
+}
+
 /** One connection to a running kernel; gone after a reboot. */
 export interface Session extends Shell, Files {
+  /** The login shell of the account. Absent where the connection cannot. */
+  openTerminal?(size: { columns: number; rows: number }): Promise<TerminalChannel>;
   /** Aborted when the connection is gone, for whatever reason. */
   readonly lost: AbortSignal;
   close(): void;

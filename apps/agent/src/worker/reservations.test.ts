@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HeldReservation, WantedReservation } from '@peerlab/contracts';
@@ -22,9 +22,11 @@ let worker: Worker;
 let wanted: WantedReservation[] = [];
 /** How often the agent wanted to report at once. */
 let news = 0;
+let returned: string[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'reserved-'));
   wanted = [];
+  returned = [];
 });
 afterEach(async () => {
   worker.stop();
@@ -49,6 +51,7 @@ function startWorker(): Worker {
     sendHeartbeat: () => {
       news += 1;
     },
+    onReturned: (name) => void returned.push(name),
     pace: FAKE_PACE,
   });
   fresh.start();
@@ -125,6 +128,8 @@ describe('a machine that a person gives back', () => {
     lab.fake.defaultBuildId = own;
     const { detail, fence } = await giveBack('restored');
     expect(fence).toBe(RESERVATION.fence);
+    // Its inventory is to be read again.
+    expect(returned).toEqual(['v-switch']);
     expect(detail).toMatch(/6\.1\.0-50-cloud-amd64 runs, nothing of ours is left/);
     expect([...lab.fake.files.keys()]).not.toContain('/boot/peerlab-12345678-vmlinuz');
     expect(readdirSync(join(folder, 'reservations'))).toHaveLength(1);
@@ -176,6 +181,25 @@ describe('a machine that a person gives back', () => {
     new MachineRecords(folder).update('v-switch', { defaultAfter: kernel });
     const { detail } = await giveBack('not-restored');
     expect(detail).toContain(`expected build-id ${kernel.buildId}`);
+  });
+
+  it('is not restored where the agent’s own record of it is damaged, and says so', async () => {
+    await setUp();
+    await take();
+    mkdirSync(join(folder, 'machines'), { recursive: true });
+    writeFileSync(join(folder, 'machines', 'v-switch.json'), '{"pinned":');
+    const { detail } = await giveBack('not-restored');
+    expect(detail).toMatch(/v-switch\.json cannot be read.*look at v-switch yourself/);
+  });
+
+  it('leaves nothing behind when its reservation ended while no agent ran', async () => {
+    await setUp();
+    await take();
+    worker.stop();
+    worker = startWorker();
+    wanted = [];
+    beat();
+    expect(readdirSync(join(folder, 'reservations'))).toEqual([]);
   });
 
   it('gets a fresh disk where it has one that can be reset', async () => {

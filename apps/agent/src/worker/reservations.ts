@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HeldReservation, WantedReservation } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
@@ -8,6 +8,7 @@ import { AgentStopping } from '../job/failure.js';
 import { MachineRecords } from '../job/machine-record.js';
 import type { Pace } from '../job/pace.js';
 import { type FoundMachine, ReservedMachine } from '../job/reserved-machine.js';
+import { adviceOf } from '../machine/errors.js';
 import type { Machine } from '../machine/protocols.js';
 import { replaceFile } from '../spool/segment.js';
 import { AttemptLease } from './attempt-lease.js';
@@ -35,6 +36,8 @@ interface ReservationSettings {
   queues: MachineQueues;
   /** Told when there is something new to report. */
   onNews: () => void;
+  /** A machine was restored, or not: it may have other devices than before. */
+  onReturned: (machine: string) => void;
   clock: () => number;
 }
 
@@ -50,6 +53,7 @@ export class Reservations {
   readonly #folder: string;
   readonly #held = new Map<string, Held>();
   readonly #stop = new AbortController();
+  #hasTidied = false;
 
   constructor(settings: ReservationSettings) {
     this.#settings = settings;
@@ -81,6 +85,7 @@ export class Reservations {
   receive(wanted: readonly WantedReservation[], sentAtMs: number | undefined, leaseMs: number): void {
     const named = new Set(wanted.map(({ reservationId }) => reservationId));
     for (const id of this.#held.keys()) if (!named.has(id)) this.#forget(id);
+    if (!this.#hasTidied) this.#tidy(named);
     for (const each of wanted) {
       const machine = this.#machines.get(each.machine);
       if (machine === undefined) continue;
@@ -89,6 +94,15 @@ export class Reservations {
       if (held.isWorking) continue;
       if (each.state === 'held' && held.report === null) this.#take(held, machine);
       if (each.state === 'returning' && !isSettled(held)) this.#restore(held, machine);
+    }
+  }
+
+  /** Removes what earlier processes wrote down of reservations that ended while no agent ran. */
+  #tidy(named: ReadonlySet<string>): void {
+    this.#hasTidied = true;
+    if (!existsSync(this.#folder)) return;
+    for (const file of readdirSync(this.#folder)) {
+      if (!named.has(file.replace(/\.json$/, ''))) rmSync(join(this.#folder, file), { force: true });
     }
   }
 
@@ -131,8 +145,12 @@ export class Reservations {
     this.#work(
       held,
       async (reserved) => {
-        const { restored, detail } = await reserved.giveBack(this.#read(held.wanted.reservationId));
+        const { restored, detail } = await reserved
+          .giveBack(this.#read(held.wanted.reservationId))
+          // The agent's own record of the machine is damaged, for instance: nothing was proven.
+          .catch((error: unknown) => ({ restored: false, detail: adviceOf(error) }));
         held.report = { state: restored === true ? 'restored' : 'not-restored', detail };
+        this.#settings.onReturned(machine.name);
       },
       machine,
     );

@@ -21,6 +21,7 @@ import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 import { MachineQueues } from './machine-queues.js';
 import { Reservations } from './reservations.js';
+import { Terminals } from './terminals.js';
 
 interface WorkerSettings extends JobSettings {
   /** The space of all attempts' spools together. */
@@ -30,6 +31,8 @@ interface WorkerSettings extends JobSettings {
   send: (frame: FromAgent) => boolean;
   /** Sends a heartbeat immediately, because a lease begins with its first renewal. */
   sendHeartbeat: () => void;
+  /** A person gave a machine back: it may have other devices than before. */
+  onReturned?: (machine: string) => void;
   /** Milliseconds that never go back; default: since this computer was booted. */
   clock?: () => number;
 }
@@ -47,6 +50,7 @@ export class Worker {
   readonly #clockMeasure = new ClockMeasure();
   readonly #queues = new MachineQueues();
   readonly #reservations: Reservations;
+  readonly #terminals: Terminals;
   readonly #root: string;
   readonly #disk: SpoolDisk;
   #stopped = false;
@@ -61,12 +65,14 @@ export class Worker {
     this.#root = join(settings.stateDir, 'spool');
     this.#disk = settings.spool ?? new SpoolDisk();
     const { stateDir, machines, pace = PACE } = settings;
+    this.#terminals = new Terminals(machines, settings.send);
     this.#reservations = new Reservations({
       stateDir,
       machines,
       pace,
       queues: this.#queues,
       onNews: () => settings.sendHeartbeat(),
+      onReturned: (machine) => settings.onReturned?.(machine),
       clock: this.#clock,
     });
   }
@@ -86,6 +92,7 @@ export class Worker {
   stop(): void {
     this.#stopped = true;
     this.#reservations.stop();
+    this.#terminals.closeAll();
     for (const held of this.#held.values()) {
       held.sender.stop();
       held.lease.close();
@@ -167,6 +174,13 @@ export class Worker {
       case 'meeting':
         this.#held.get(message.participantId)?.meetings.receive(message.place, message.outcome);
         return;
+      case 'terminal-open':
+      case 'terminal-input':
+      case 'terminal-ack':
+      case 'terminal-resize':
+      case 'terminal-close':
+        this.#terminals.receive(message);
+        return;
       case 'probe':
       case 'refused':
         return;
@@ -175,6 +189,7 @@ export class Worker {
 
   /** The connection was lost; jobs continue until their leases expire, and fill their spools. */
   pauseSending(): void {
+    this.#terminals.closeAll();
     for (const held of this.#held.values()) held.sender.pauseSending();
   }
 

@@ -57,6 +57,7 @@ export * from './schema/states.js';
 export * from './schema/suite.js';
 export * from './schema/suspects.js';
 export * from './schema/submissions.js';
+export * from './schema/terminals.js';
 export * from './schema/text.js';
 export * from './schema/time-cursor.js';
 export * from './schema/tested-role.js';
@@ -141,6 +142,7 @@ export * from './routes/submission-routes.js';
 export * from './routes/token-routes.js';
 export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
+export * from './wire/terminal-channel.js';
 export { figureText } from './rules/report/figure.js';
 export {
   countsText,
@@ -150,6 +152,7 @@ export {
   overviewCells,
   renderReport,
 } from './rules/report/markdown.js';
+export { metricNames } from './rules/report/metrics.js';
 export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';

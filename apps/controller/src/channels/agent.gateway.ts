@@ -16,6 +16,7 @@ import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
 import { MeetingService } from '../meetings/meeting.service.js';
 import { RestoreService } from '../reservations/restore.service.js';
+import { TerminalStore } from '../reservations/terminal-store.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -24,6 +25,7 @@ import { Bus } from '../platform/database/bus.js';
 import { EventIntake } from '../dispatch/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import type { MalformedFrame } from './agent-frame.js';
+import { AgentTerminals } from './agent-terminals.js';
 import { AgentOrders } from './agent-orders.js';
 import { acknowledge, dropWhenStale } from './attempt-replies.js';
 import { ConnectionLimit } from './connection-limit.js';
@@ -62,6 +64,7 @@ export class AgentGateway {
   readonly #sites: SiteService;
   readonly #reconcile: ReconcileService;
   readonly #restores: RestoreService;
+  readonly #terminals: AgentTerminals;
   readonly #logs: LogService;
   readonly #events: EventIntake;
   readonly #meetings: MeetingReplies;
@@ -73,6 +76,7 @@ export class AgentGateway {
     sites: SiteService,
     reconcile: ReconcileService,
     restores: RestoreService,
+    terminals: TerminalStore,
     logs: LogService,
     events: EventIntake,
     meetings: MeetingService,
@@ -84,6 +88,7 @@ export class AgentGateway {
     this.#sites = sites;
     this.#reconcile = reconcile;
     this.#restores = restores;
+    this.#terminals = new AgentTerminals(terminals);
     this.#orders = new AgentOrders(reconcile);
     this.#logs = logs;
     this.#events = events;
@@ -97,6 +102,15 @@ export class AgentGateway {
       if (message.type === 'meeting') {
         const connection = this.#byAgent.get(message.agent);
         if (connection !== undefined) this.#meetings.tell(connection, message.agent, message.participantId);
+      }
+      if (
+        message.type === 'terminal-work' ||
+        message.type === 'terminal-input' ||
+        message.type === 'terminal-ack' ||
+        message.type === 'terminal-resize'
+      ) {
+        const connection = this.#byAgent.get(message.agent);
+        if (connection !== undefined) this.#terminals.tell(connection, message);
       }
       if (message.type === 'agent-connected') this.#superseded(message.agent, message.connection);
     });
@@ -172,9 +186,7 @@ export class AgentGateway {
       await this.#handle(connection, frame).finally(() => end());
     };
     if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
-    const subject =
-      frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.participantId;
-    return this.#failures.guard(subject, handle);
+    return this.#failures.guard(subjectOf(frame, connection.tokenName), handle);
   }
 
   async #handle(connection: AgentConnection, frame: FromAgent): Promise<void> {
@@ -200,6 +212,9 @@ export class AgentGateway {
         );
       case 'meeting':
         return this.#meetings.take(connection, agent, frame);
+      case 'terminal-output':
+      case 'terminal-closed':
+        return this.#terminals.take(connection, frame);
     }
   }
 
@@ -336,4 +351,10 @@ export class AgentGateway {
       log.warn({ err, agent }, 'agent-disconnect-not-recorded');
     }
   }
+}
+
+/** What a frame is about: when it fails again and again, only that is given up. */
+function subjectOf(frame: Exclude<FromAgent, { type: 'hello' | 'heartbeat' }>, agent: string): string {
+  if (frame.type === 'inventory') return `machine ${frame.machine} of ${agent}`;
+  return 'terminalId' in frame ? frame.terminalId : frame.participantId;
 }

@@ -11,6 +11,7 @@ import { ChangeFeed } from './change-feed.js';
 import { ChannelMetrics } from './channel-metrics.js';
 import { LiveGateway } from './live.gateway.js';
 import { Housekeeping } from './housekeeping.js';
+import { TerminalGateway } from './terminal.gateway.js';
 
 /**
  * How long storing received frames may take when the controller ends, in milliseconds. What is not stored then was not
@@ -21,21 +22,24 @@ const STORE_MS = 5000;
 /** Owns no table: it reads. */
 @Module({
   imports: [FleetModule, ReservationsModule, MeetingsModule, LogsModule, DispatchModule],
-  providers: [AgentGateway, ChangeFeed, LiveGateway, Housekeeping, ChannelMetrics],
-  exports: [AgentGateway, LiveGateway, ChangeFeed],
+  providers: [AgentGateway, ChangeFeed, LiveGateway, TerminalGateway, Housekeeping, ChannelMetrics],
+  exports: [AgentGateway, LiveGateway, TerminalGateway, ChangeFeed],
 })
 export class ChannelsModule implements BeforeApplicationShutdown {
   readonly #agents: AgentGateway;
   readonly #live: LiveGateway;
+  readonly #terminals: TerminalGateway;
 
-  constructor(agents: AgentGateway, live: LiveGateway) {
+  constructor(agents: AgentGateway, live: LiveGateway, terminals: TerminalGateway) {
     this.#agents = agents;
     this.#live = live;
+    this.#terminals = terminals;
   }
 
   /** Stores what agents sent, then closes all sockets. */
   async beforeApplicationShutdown(): Promise<void> {
     if (!(await endsWithin(STORE_MS, this.#agents.close()))) log.warn({ afterMs: STORE_MS }, 'frames-not-stored');
     this.#live.close();
+    this.#terminals.close();
   }
 }

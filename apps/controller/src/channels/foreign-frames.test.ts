@@ -4,6 +4,10 @@ import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { sampleInventory, sampleManifest, sampleResult, SAMPLE_RUN } from '../testing/samples.js';
 
+/** A terminal and a reservation of the machine of the other agent. */
+const TERMINAL = '7e7e7e7e-0000-4000-8000-000000000001';
+const RESERVATION = '5e5e5e5e-0000-4000-8000-000000000001';
+
 /** Frames of an agent that are about an attempt or a machine of another one. */
 let farm: TestFarm;
 let owner: FakeAgent;
@@ -30,6 +34,15 @@ beforeAll(async () => {
   }));
   owner.heartbeat(held);
   await owner.next('renewed');
+  await farm.sql.run(
+    `insert into terminal (id, machine, kind, by, columns, rows, connection, seen_at)
+     select $1, 'm1', 'console', 'tester', 80, 24, connection, clock_timestamp() + interval '1 hour' from agent where name = 'lab'`,
+    [TERMINAL],
+  );
+  await farm.sql.run(
+    `insert into reservation (id, machine, holder, reason, seconds, state, fence) values ($1, 'm1', 'tester', 'r', 60, 'returning', 7)`,
+    [RESERVATION],
+  );
 });
 afterAll(async () => {
   owner.vanish();
@@ -101,6 +114,7 @@ const report = () => ({
     stage: 'test' as const,
     nextSeq: { serial: 7 },
   })),
+  reservations: [{ reservationId: RESERVATION, fence: 7, state: 'restored' as const, detail: 'forged' }],
 });
 
 /** Every type of frame, about what is not the sender's; each comes with what the sender has to hear. */
@@ -136,6 +150,8 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
       over: 'forged',
       at: { place: { suite: 'forged', test: 0, step: 0 }, value: 'forged', waitSeconds: 1 },
     })),
+  'terminal-output': () => [{ type: 'terminal-output', terminalId: TERMINAL, number: 0, data: 'Zm9yZ2Vk' }],
+  'terminal-closed': () => [{ type: 'terminal-closed', terminalId: TERMINAL, reason: 'forged' }],
 };
 
 function about(frame: (attempt: { participantId: string; fence: number }) => FromAgent): FromAgent[] {
@@ -160,6 +176,9 @@ async function everything(): Promise<unknown> {
     job: '*',
     run: '*',
     machine_path: '*',
+    reservation: '*',
+    terminal_output: 'number, data',
+    terminal: `id, next, kept_bytes, why is not distinct from 'forged' as forged`,
     machine: 'name, agent, desired, held_participant, inventory, problem, reachable, forged_fence',
   };
   const found: Record<string, unknown> = {};
@@ -185,6 +204,10 @@ it.each(Object.keys(FRAMES) as FromAgent['type'][])('%s of a foreign agent chang
     case 'heartbeat':
       expect(await foreign.next('renewed')).toMatchObject({ participants: [] });
       break;
+    case 'terminal-output':
+      expect(await foreign.next('terminal-close')).toMatchObject({ terminalId: TERMINAL });
+      break;
+    case 'terminal-closed':
     case 'inventory':
       // It has no answer; the one to a heartbeat comes after it.
       foreign.heartbeat();

@@ -5,6 +5,7 @@ import { log } from '@peerlab/runtime';
 import { AgentGateway } from './agent.gateway.js';
 import { ChangeFeed } from './change-feed.js';
 import { LiveGateway } from './live.gateway.js';
+import { TerminalGateway } from './terminal.gateway.js';
 
 /** Interval at which old changes are deleted, in milliseconds. */
 const FORGET_MS = 300_000;
@@ -15,11 +16,13 @@ export class Housekeeping {
   readonly #agents: AgentGateway;
   readonly #live: LiveGateway;
   readonly #changes: ChangeFeed;
+  readonly #terminals: TerminalGateway;
 
-  constructor(agents: AgentGateway, live: LiveGateway, changes: ChangeFeed) {
+  constructor(agents: AgentGateway, live: LiveGateway, changes: ChangeFeed, terminals: TerminalGateway) {
     this.#agents = agents;
     this.#live = live;
     this.#changes = changes;
+    this.#terminals = terminals;
   }
 
   @Interval(5000)
@@ -28,6 +31,11 @@ export class Housekeeping {
     Promise.all([this.#agents.dropRevoked(), this.#live.dropRevoked()]).catch((err: unknown) => {
       log.warn({ err }, 'connection-tokens-not-checked');
     });
+  }
+
+  @Interval(5000)
+  terminals(): void {
+    this.#terminals.beat().catch((err: unknown) => log.warn({ err }, 'terminals-not-looked-at'));
   }
 
   @Interval(LIVE_BEAT_SECONDS * 1000)

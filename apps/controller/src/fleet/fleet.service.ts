@@ -60,12 +60,13 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at, site_confirmed, catalogue, binds_pairs, protocol, restores)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10, $11, $12)
+           last_seen_at, site_confirmed, catalogue, binds_pairs, protocol, restores, opens_terminals)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10, $11, $12, $13)
          on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
            test_slots = excluded.test_slots, catalogue = excluded.catalogue, binds_pairs = excluded.binds_pairs,
-           protocol = excluded.protocol, restores = excluded.restores, connected = true,
+           protocol = excluded.protocol, restores = excluded.restores,
+           opens_terminals = excluded.opens_terminals, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at,
            site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
         [
@@ -81,6 +82,7 @@ export class FleetService {
           hello.bindsPairs === true,
           hello.protocol,
           hello.reservations !== undefined,
+          hello.opensTerminals === true,
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#registration);

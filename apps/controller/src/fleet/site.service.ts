@@ -66,7 +66,8 @@ export class SiteService {
       await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
       const isUsed = await tx.exists(
         `select 1 where exists (select 1 from job where machine = $1) or exists (select 1 from participant where machine = $1)
-           or exists (select 1 from health_check where machine = $1) or exists (select 1 from reservation where machine = $1)`,
+           or exists (select 1 from health_check where machine = $1) or exists (select 1 from reservation where machine = $1)
+           or exists (select 1 from terminal where machine = $1)`,
         [machine],
       );
       if (isUsed) {

@@ -6,6 +6,7 @@ import { Bus } from '../platform/database/bus.js';
 import type { PeriodicJob } from '../platform/health/periodic-job.js';
 import { Readiness } from '../platform/health/readiness.js';
 import { ReservationService } from './reservation.service.js';
+import { TerminalStore } from './terminal-store.js';
 
 /** Interval of passes, in milliseconds. */
 const TICK_MS = 2000;
@@ -13,16 +14,18 @@ const PASS_MAX_MS = 60_000;
 /** How long a pass may take to stop, in milliseconds. */
 const STOP_MS = 3000;
 
-/** Moves reservations on periodically, one pass at a time in a process. */
+/** Moves reservations on and closes terminals that are over periodically, one pass at a time in a process. */
 @Injectable()
 export class ReservationScheduler implements BeforeApplicationShutdown {
   readonly #reservations: ReservationService;
+  readonly #terminals: TerminalStore;
   readonly #job: PeriodicJob;
   #running: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(reservations: ReservationService, bus: Bus, readiness: Readiness) {
+  constructor(reservations: ReservationService, terminals: TerminalStore, bus: Bus, readiness: Readiness) {
     this.#reservations = reservations;
+    this.#terminals = terminals;
     this.#job = readiness.periodicJob('reservations', { everyMs: TICK_MS, longestMs: PASS_MAX_MS });
     bus.onResync(() => void this.tick());
   }
@@ -41,7 +44,10 @@ export class ReservationScheduler implements BeforeApplicationShutdown {
 
   async #pass(): Promise<void> {
     try {
-      await this.#job.run(() => this.#reservations.pass());
+      await this.#job.run(async () => {
+        await this.#reservations.pass();
+        await this.#terminals.pass();
+      });
     } catch (err) {
       log.error({ err }, 'reservation-pass-failed');
     }

@@ -40,6 +40,9 @@ export class Agent {
   /** It restores machines that a person gave back. */
   @Column('boolean', { default: false })
   restores: boolean;
+  /** It opens terminals of its machines. */
+  @Column('boolean', { default: false })
+  opensTerminals: boolean;
   /** Version of the agent channel that it spoke last. */
   @Column('int', { default: 4 })
   protocol: number;

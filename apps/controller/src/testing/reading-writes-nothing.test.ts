@@ -30,6 +30,7 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   getAttemptFile: 404,
   getCrash: 404,
   getCrashMail: 404,
+  getTerminalOutput: 404,
 };
 
 /** The statements of the request in whose context they run: timers of the controller write at any time. */
@@ -150,6 +151,8 @@ function callsOf(
     getMachine: { params: { machine } },
     getMachineHealth: { params: { machine } },
     listReservations: { query: { machine } },
+    listTerminals: { params: { machine } },
+    getTerminalOutput: { params: { terminal: '00000000-0000-4000-8000-000000000000' } },
     listMachineAttempts: { params: { machine } },
     getInventoryHistory: { params: { machine } },
     listMachineUse: {},

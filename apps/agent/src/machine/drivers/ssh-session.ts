@@ -13,6 +13,7 @@ import type {
   LineHandlers,
   RunningCommand,
   Session,
+  TerminalChannel,
   UploadOptions,
 } from '../protocols.js';
 
@@ -182,6 +183,39 @@ export class SshSession implements Session {
       });
     };
     return { ended, writeLine, close: () => channel.close() };
+  }
+
+  async openTerminal({ columns, rows }: { columns: number; rows: number }): Promise<TerminalChannel> {
+    const channel = await this.#orLost<ClientChannel>((resolve, reject) =>
+      this.#client.shell({ term: 'xterm-256color', cols: columns, rows }, (error, opened) =>
+        error
+          ? reject(new MachineError('connection-lost', `${this.#address}: ${error.message}`, null, error))
+          : resolve(opened),
+      ),
+    );
+    channel.on('error', () => undefined);
+    channel.stderr.on('error', () => undefined);
+    channel.stderr.resume();
+    let how = 'the shell ended';
+    channel.on('exit', (code: number | null) => {
+      how = code === null ? 'a signal ended the shell' : `the shell ended with ${code}`;
+    });
+    const ended = new Promise<string>((resolve) => {
+      channel.on('close', () => resolve(this.lost.aborted ? this.#lostError().message : how));
+      this.lost.addEventListener('abort', () => resolve(this.#lostError().message), { once: true });
+    });
+    return {
+      ended,
+      onData: (handler) => void channel.on('data', handler),
+      pause: () => void channel.pause(),
+      resume: () => void channel.resume(),
+      write: (data) => {
+        if (channel.writable) channel.write(data);
+        return channel.writableLength;
+      },
+      resize: (width, height) => channel.setWindow(height, width, 0, 0),
+      close: () => channel.close(),
+    };
   }
 
   async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {

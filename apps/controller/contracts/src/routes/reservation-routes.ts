@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Name } from '../schema/ids.js';
 import { MachineReason } from '../schema/machine-use.js';
 import { Reservation, ReservationRequest, RESERVATIONS_SHOWN } from '../schema/reservations.js';
+import { TerminalRecord, TERMINALS_KEPT } from '../schema/terminals.js';
 import type { Route } from './route.js';
 
 /** Routes of machines that a person has for a while. */
@@ -34,5 +35,20 @@ export const RESERVATION_ROUTES = {
     params: z.object({ reservation: z.uuid() }),
     body: z.strictObject({ reason: MachineReason.optional() }),
     response: Reservation,
+  },
+  /** Who had a terminal of a machine, newest first. */
+  listTerminals: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine/terminals',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    response: z.array(TerminalRecord).max(2 * TERMINALS_KEPT),
+  },
+  /** What is kept of what a terminal printed, byte for byte. */
+  getTerminalOutput: {
+    method: 'GET',
+    path: '/api/v1/terminals/:terminal/output',
+    access: 'user',
+    params: z.object({ terminal: z.uuid() }),
   },
 } as const satisfies Record<string, Route>;

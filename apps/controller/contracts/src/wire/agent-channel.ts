@@ -20,6 +20,7 @@ import { RESTORE_DETAIL_MAX } from '../schema/reservations.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
 import { LeftFile, OwnSuite } from '../schema/suite.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
+import { InputData, OutputData, TerminalKind, TerminalSize } from '../schema/terminals.js';
 import { ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
@@ -280,6 +281,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     testSlots: z.number().int().positive().nullable().default(null),
     /** It tells the modules of a bundle which provider and client to take. Older agents test the first pair of a machine. */
     bindsPairs: z.boolean().optional(),
+    /** It opens terminals of its machines. */
+    opensTerminals: z.boolean().optional(),
     /** What it can build. Agents that build nothing, and older ones, do not say. */
     catalogue: Catalogue.optional(),
   }),
@@ -324,6 +327,14 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** null = it waits nowhere. */
     at: MeetingArrival.nullable(),
   }),
+  /** What a terminal printed, in order. */
+  z.object({
+    type: z.literal('terminal-output'),
+    terminalId: z.uuid(),
+    number: Sequence,
+    data: OutputData,
+  }),
+  z.object({ type: z.literal('terminal-closed'), terminalId: z.uuid(), reason: Text }),
 ]);
 export type FromAgent = z.infer<typeof FromAgent>;
 
@@ -381,6 +392,19 @@ export const ToAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), participantId: z.uuid(), reason: Text }),
   /** How waiting at a place ended. */
   z.object({ type: z.literal('meeting'), participantId: z.uuid(), place: MeetingPlace, outcome: MeetingOutcome }),
+  /** Open a terminal; only to agents that said that they do. */
+  TerminalSize.extend({
+    type: z.literal('terminal-open'),
+    terminalId: z.uuid(),
+    machine: Name,
+    kind: TerminalKind,
+  }),
+  /** What a person typed. A number that is missing was lost, and the terminal ends. */
+  z.object({ type: z.literal('terminal-input'), terminalId: z.uuid(), number: Sequence, data: InputData }),
+  /** Everything below `next` was taken by the person: as many more may be sent as OUTPUT_WINDOW says. */
+  z.object({ type: z.literal('terminal-ack'), terminalId: z.uuid(), next: Sequence }),
+  TerminalSize.extend({ type: z.literal('terminal-resize'), terminalId: z.uuid() }),
+  z.object({ type: z.literal('terminal-close'), terminalId: z.uuid(), reason: Text }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({

@@ -11,7 +11,7 @@ const CHANNEL = 'peerlab';
 const PAYLOAD_MAX = 7000;
 const RECONNECT_MS = 500;
 
-/** What replicas tell each other. Only a hint: the receiver reads the tables. */
+/** What replicas tell each other. Only a hint: the receiver reads the tables; what is typed into a terminal is in none. */
 export const BusMessage = z.discriminatedUnion('type', [
   /** `noted`: the table `change` has it, too. Controllers of the version before do not write there. */
   z.object({ type: z.literal('changed'), topics: z.array(z.string()), noted: z.literal(true).optional() }),
@@ -21,6 +21,26 @@ export const BusMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('agent-work'), agent: z.string() }),
   /** How this participant's waiting for its peers ended. */
   z.object({ type: z.literal('meeting'), agent: z.string(), participantId: z.string() }),
+  /** Something to say to an agent about a terminal: to open or to close it. */
+  z.object({ type: z.literal('terminal-work'), agent: z.string(), terminalId: z.string() }),
+  /** A terminal printed something, or was closed. */
+  z.object({ type: z.literal('terminal-output'), terminalId: z.string() }),
+  /** What a person did at a terminal, for its agent. */
+  z.object({
+    type: z.literal('terminal-input'),
+    agent: z.string(),
+    terminalId: z.string(),
+    number: z.number(),
+    data: z.string(),
+  }),
+  z.object({ type: z.literal('terminal-ack'), agent: z.string(), terminalId: z.string(), next: z.number() }),
+  z.object({
+    type: z.literal('terminal-resize'),
+    agent: z.string(),
+    terminalId: z.string(),
+    columns: z.number(),
+    rows: z.number(),
+  }),
   z.object({ type: z.literal('agent-connected'), agent: z.string(), connection: z.string() }),
 ]);
 export type BusMessage = z.infer<typeof BusMessage>;

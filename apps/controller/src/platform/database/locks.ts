@@ -50,6 +50,7 @@ export const LOCK_ORDER: readonly string[] = [
   'baseline',
   'health_check',
   'suspect_attempt',
+  'terminal',
 ];
 
 /**
@@ -81,6 +82,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   machine_path: 'machine',
   reservation: 'machine',
   run_pin: 'run',
+  terminal_output: 'terminal',
 };
 
 /** Waits for a lock and holds it until the transaction ends. @param name what of this kind, such as a hook's name */

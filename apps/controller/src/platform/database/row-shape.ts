@@ -21,6 +21,7 @@ export type RowOf<S extends Shape> = { -readonly [K in keyof S]: S[K] extends Co
 /** OIDs are fixed in pg_type.dat of Postgres. */
 const TYPE_OIDS = {
   bool: 16,
+  bytea: 17,
   int8: 20,
   int2: 21,
   int4: 23,
@@ -73,6 +74,7 @@ const TYPES_OF_COLUMN: Readonly<Record<string, readonly (keyof typeof TYPE_OIDS)
   bigint: ['int8'],
   boolean: ['bool'],
   jsonb: ['jsonb'],
+  bytea: ['bytea'],
   timestamptz: ['timestamptz'],
   'double precision': ['float8'],
   float8: ['float8'],
