@@ -14,7 +14,8 @@ import { recordRoleCombinations } from '../fleet/combination-register.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, pick, text } from '../platform/database/row-shape.js';
+import { isPgError } from '../platform/database/pg-error.js';
+import { columnsOf, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
@@ -39,6 +40,8 @@ export interface Trigger {
   submitter: string | null;
   /** Default: `test`. */
   purpose?: RunPurpose;
+  /** Of the run, where who submits it chose one. */
+  id?: string | undefined;
 }
 
 /** A request that was checked against the fleet and may be stored. */
@@ -105,10 +108,31 @@ export class RunService {
   }
 
   /** Stores a run typed by a person. */
-  async submit(yaml: string, trigger: Trigger): Promise<RunSummary> {
+  async submit(yaml: string, trigger: Trigger, id?: string): Promise<RunSummary> {
+    if (id !== undefined && (await this.#isSame(id, yaml, trigger))) return this.#view.summary(id);
     const feasible = await this.examine(yaml);
-    const id = await this.#sql.transaction((tx) => this.store(tx, feasible, trigger));
-    return this.#view.summary(id);
+    try {
+      const made = await this.#sql.transaction((tx) => this.store(tx, feasible, { ...trigger, id }));
+      return await this.#view.summary(made);
+    } catch (error) {
+      // Sent twice at once, and the other one was first.
+      if (id === undefined || !isPgError(error, '23505') || !(await this.#isSame(id, yaml, trigger))) throw error;
+      return this.#view.summary(id);
+    }
+  }
+
+  /** Whether a run is there already as it would be stored. Throws a 409 problem when the id is that of another one. */
+  async #isSame(id: string, yaml: string, { submitter }: Trigger): Promise<boolean> {
+    const known = await this.#sql.one(
+      { yaml: nullable(text), submitter: nullable(uuid) },
+      'select yaml, submitter from run where id = $1',
+      [id],
+    );
+    if (known === null) return false;
+    if (known.yaml === yaml && known.submitter === submitter) return true;
+    throw new ProblemError(409, 'run-exists', `run ${id} is another one`, {
+      detail: 'send an id that is not in use, or none',
+    });
   }
 
   /** Checks YAML against the fleet; throws a 422 problem with line and column otherwise. */
@@ -135,7 +159,7 @@ export class RunService {
     retryOf: string | null = null,
   ): Promise<string> {
     await requireRoom(tx);
-    const runId = randomUUID();
+    const runId = trigger.id ?? randomUUID();
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
