@@ -145,6 +145,17 @@ describe('the run page', () => {
   });
 });
 
+it('a comparison says which kernel the other side of each series boots', async () => {
+  await using opened = await app.open(`/compare?a=${run}`);
+  const { page, errors } = opened;
+  for (const peer of ['client base', 'client new'])
+    await page
+      .getByRole('region', { name: new RegExp(`ib_write_bw\\.average on .* with ${peer.split(' ')[1]}$`) })
+      .getByText(`with ${peer}`, { exact: true })
+      .waitFor();
+  expect(errors).toEqual([]);
+});
+
 it('the history keeps the sides apart, each with its own kernel', async () => {
   await using opened = await app.open(HISTORY);
   const { page, errors } = opened;
