@@ -36,11 +36,10 @@ export class ChannelsModule implements BeforeApplicationShutdown {
     this.#terminals = terminals;
   }
 
-  /** Closes terminals while both ends can be told, stores what agents sent, then closes all sockets. */
+  /** Stores what agents sent, then closes all sockets. */
   async beforeApplicationShutdown(): Promise<void> {
-    const terminals = this.#terminals.close().catch((err: unknown) => log.warn({ err }, 'terminals-not-closed'));
-    if (!(await endsWithin(STORE_MS, terminals))) log.warn({ afterMs: STORE_MS }, 'terminals-not-closed');
     if (!(await endsWithin(STORE_MS, this.#agents.close()))) log.warn({ afterMs: STORE_MS }, 'frames-not-stored');
     this.#live.close();
+    this.#terminals.close();
   }
 }

@@ -172,10 +172,7 @@ export class TerminalGateway {
     this.#showAll();
   }
 
-  /** Closes the terminals of the people here, so that their shells end at once, then their sockets. */
-  async close(): Promise<void> {
-    const users = [...this.#visitors].flatMap(({ user }) => user ?? []);
-    await Promise.all(users.map(({ id }) => this.#store.close(id, 'its controller stops')));
+  close(): void {
     for (const { socket } of this.#visitors) socket.terminate();
     this.#server.close();
   }
