@@ -54,11 +54,13 @@ cat >"$work/pair/ib_write_bw" <<'PROGRAM'
 #!/usr/bin/perl
 use IO::Socket::INET;
 if ("@ARGV" eq '--version') { print "Version: 6.06\n"; exit }
+if ("@ARGV" eq '--help') { print "      --odp\n      --use_cuda=<cuda device id>\n"; exit }
 my ($size, $peer) = (join(' ', @ARGV) =~ /-s (\d+)/, $ARGV[-1] =~ /^\d+\.[\d.]+$/ ? $ARGV[-1] : undef);
 if ($size == 13) { print " Couldn't create IB resources\n"; exit 1 }
 if ($peer) { IO::Socket::INET->new(PeerAddr => "$peer:18515") or die " Couldn't connect to $peer:18515\n" }
 else { IO::Socket::INET->new(LocalAddr => '127.0.0.1:18515', Listen => 1, ReuseAddr => 1)->accept }
 sleep 60 if $size == 17;
+print "with @ARGV\n";
 print " #bytes     #iterations    BW peak[MB/sec]    BW average[MB/sec]   MsgRate[Mpps]\n $size 100 2.00 1.00 0.016384\n";
 PROGRAM
 # As mawk on a kernel without IPv6.
@@ -71,13 +73,21 @@ AWK
 cat >"$work/pair/boot-vm.sh" <<'MACHINE'
 #!/bin/bash
 while [ $# -gt 0 ]; do [ "$1" = --link ] && link=$2; shift; done
+[ "${link%%:*}" = client ] || [ -z "${SERVER_GPU-}" ] || export PERFTEST_GPU=$SERVER_GPU
 cd "$(dirname "$0")" && PATH=$PWD:$PATH PEERLAB_ROLE=${link%%:*} PEERLAB_PEER_ADDRESS=127.0.0.1 ./perftest_pair
 MACHINE
 chmod +x "$work/pair"/*
 text=$(PERFTEST_PROGRAMS='ib_write_bw ib_missing' PERFTEST_SIZES='64 128' PERFTEST_SECONDS=20 timeout 100 "$work/pair/boot-pair.sh" --bundle x 2>&1)
 result perftest_pair.exit_status $? "$text"
 contains perftest_pair.both_print_results "$text" 'client ok 1 P6.ib_write_bw.odp' 'server ok 2 P6.ib_write_bw.pinned' \
-	'client # perftest label: pinned' 'client  64 100 2.00' 'server  128 100 2.00' 'client ok 3 P6.ib_missing.odp # SKIP'
+	'client # perftest label: pinned' 'client  64 100 2.00' 'server  128 100 2.00' 'client ok 6 P6.ib_missing.odp # SKIP'
+contains perftest_pair.bandwidth_has_more_kinds "$text" 'client with -d rxe_toy -F -s 64 -n 200 -p 18515 -u 18 -b 127.0.0.1' '-u 18 -q 4' \
+	'server ok 4 P6.ib_write_bw.both-ways' 'client ok 5 P6.ib_write_bw.qps4' \
+	'client ok 3 P6.ib_write_bw.gpu # SKIP neither side has a GPU'
+text=$(PERFTEST_PROGRAMS=ib_write_bw PERFTEST_SIZES=64 PERFTEST_SECONDS=20 SERVER_GPU=--use_cuda=0 timeout 100 "$work/pair/boot-pair.sh" --bundle x 2>&1)
+[[ $text != *'gpu # SKIP'* ]]; result perftest_pair.a_gpu_is_no_skip $? "$text"
+contains perftest_pair.one_side_has_a_gpu "$text" 'server with -d rxe_toy -F -s 64 -n 200 -p 18515 -u 18 --use_cuda=0' 'client # memory of a GPU: client none, the other side --use_cuda=0' \
+	'server ok 3 P6.ib_write_bw.gpu' 'client ok 3 P6.ib_write_bw.gpu'
 text=$(PERFTEST_PROGRAMS=ib_write_bw PERFTEST_SIZES='13 64' PERFTEST_SECONDS=20 timeout 100 "$work/pair/boot-pair.sh" --bundle x 2>&1)
 result perftest_pair.a_failure_is_one $(($? != 1)) "$text"
 contains perftest_pair.the_next_size_runs_all_the_same "$text" "server  Couldn't create IB resources" \
@@ -89,7 +99,7 @@ contains perftest_pair.a_program_that_does_not_end_is_said "$text" 'client # ib_
 text=$("$work/pair/perftest_pair" --list)
 contains perftest_pair.lists_its_tests "$text" P6.ib_write_bw.odp P6.ib_send_lat.pinned
 text=$(env -u PEERLAB_ROLE "$work/pair/perftest_pair" --only P6.ib_read_lat.odp)
-contains perftest_pair.skips_on_one_machine "$text" 1..1 '# SKIP needs two machines'
+contains perftest_pair.skips_on_one_machine "$text" 1..24 '# SKIP needs two machines'
 
 
 ktap_end

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# perftest between two machines, with and without on-demand paging, by message
-# size.  KTAP, and between its lines all that each program prints; the farm
-# reads the figures from there.  Needs perftest and p2p_rdma_pair beside it.
+# perftest between two machines, with and without on-demand paging, with memory
+# of a GPU where a side has one, and bandwidth in both directions and with several
+# queue pairs, by message size.  KTAP, and between its lines all that each program
+# prints; the farm reads the figures from there.  Needs perftest and p2p_rdma_pair
+# beside it.
 #
 #   PEERLAB_ROLE, PEERLAB_LINK, PEERLAB_LINK_ADDRESS   as for p2p_rdma_pair
 #   PEERLAB_PEER_ADDRESS   IPv4 address of the server, for the client
@@ -11,6 +13,9 @@
 #   PERFTEST_ITERATIONS    default 200; a quarter for latency above 4 KiB, where each
 #                          of many packets waits for the one before
 #   PERFTEST_SECONDS       limit of one program, default 70
+#   PERFTEST_GPU           option by which perftest takes memory of this side's GPU;
+#                          default: --use_cuda=0 or --use_rocm=0, if perftest has it
+#                          and the driver's device is there
 programs=${PERFTEST_PROGRAMS:-ib_write_bw ib_read_bw ib_send_bw ib_write_lat ib_read_lat ib_send_lat}
 sizes=${PERFTEST_SIZES:-64 4096 65536}
 iterations=${PERFTEST_ITERATIONS:-200}
@@ -19,7 +24,8 @@ port=18515
 
 tests=''
 for program in $programs; do
-	tests="$tests $program:odp $program:pinned"
+	tests="$tests $program:odp $program:pinned $program:gpu"
+	case $program in *_bw) tests="$tests $program:both-ways $program:qps4" ;; esac
 done
 only='' skip=''
 while [ $# -gt 0 ]; do
@@ -90,13 +96,25 @@ wait_listening() {
 	listening
 }
 
-# run_size NUMBER STEP PROGRAM ODP SIZE -- one program on both sides.
+# find_gpu -- what PERFTEST_GPU is by default.
+find_gpu() {
+	help=$(ib_write_bw --help 2>&1)
+	case $help in *--use_cuda*) [ ! -e /dev/nvidiactl ] || { echo --use_cuda=0; return; } ;; esac
+	case $help in *--use_rocm*) [ ! -e /dev/kfd ] || echo --use_rocm=0 ;; esac
+}
+
+# run_size NUMBER STEP PROGRAM KIND SIZE -- one program on both sides.
 run_size() {
 	count=$iterations
 	case $3 in *_lat) [ "$5" -le 4096 ] || count=$((iterations / 4)) ;; esac
 	# As pair.c: a second until a packet is sent again, as emulated machines are slow.
 	options="-d $device -F -s $5 -n $count -p $port -u 18"
-	[ "$4" = pinned ] || options="$options --odp"
+	case $4 in
+	odp) options="$options --odp" ;;
+	gpu) options="$options $gpu" ;;
+	both-ways) options="$options -b" ;;
+	qps4) options="$options -q 4" ;;
+	esac
 	if [ "$PEERLAB_ROLE" = server ]; then
 		# shellcheck disable=SC2086 # words are wanted
 		timeout "$seconds" "$3" $options >"$output" 2>&1 </dev/null &
@@ -133,6 +151,7 @@ run_size() {
 	return 1
 }
 
+gpu=${PERFTEST_GPU-$(find_gpu)}
 version=$(ib_write_bw --version 2>/dev/null | tr -dc '0-9.' | cut -c1-20)
 output=$(mktemp) || exit 1
 trap 'rm -f "$output"' EXIT
@@ -168,9 +187,24 @@ for test; do
 		echo "ok $number $id # SKIP $why"
 		continue
 	fi
-	# Its figures count once: those of the client.
-	[ "$PEERLAB_ROLE" = server ] || echo "# perftest label: $kind"
 	step=0 result=ok
+	if [ "$kind" = gpu ]; then
+		# One side's GPU is enough: the other one lends its RAM.
+		step=1
+		meet $number $step "${gpu:-none}" || {
+			echo "# the other side: $met"
+			echo "not ok $number $id"
+			failed=1
+			continue
+		}
+		echo "# memory of a GPU: $PEERLAB_ROLE ${gpu:-none}, the other side $met"
+		if [ -z "$gpu" ] && [ "$met" = none ]; then
+			echo "ok $number $id # SKIP neither side has a GPU of which perftest can take memory"
+			continue
+		fi
+	fi
+	# Its figures count once: those of the client.  -b has a name of its own.
+	[ "$PEERLAB_ROLE" = server ] || echo "# perftest label: $kind" | sed s/both-ways/pinned/
 	for size in $sizes; do
 		step=$((step + 1))
 		run_size $number $step "$program" "$kind" "$size" || result='not ok'

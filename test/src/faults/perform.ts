@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@peerlab/controller/testing';
 import type { FaultFarm } from './fault-farm.js';
@@ -103,7 +104,8 @@ async function submitRun(farm: FaultFarm, { seed, pairs }: Schedule, done: Perfo
     ...(isPair && { roles: Object.entries(PAIR).map(([name, machine]) => ({ name, machines: { names: [machine] } })) }),
     timeouts: { bootSeconds: 15, attemptSeconds: 240 },
   });
-  const id = await persist(async () => (await (await farm.client()).call('submitRun', { body: { yaml } })).id);
+  const id = randomUUID();
+  await persist(async () => (await farm.client()).call('submitRun', { body: { yaml, id } }));
   done.runIds.push(id);
 }
 

@@ -2,6 +2,7 @@ import type { Assignment, AttemptEvent } from '@peerlab/contracts';
 import { type FakeAgent, sampleResult, takePair, type PairAttempt } from '@peerlab/controller/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+import { checkEveryPage } from './every-page.js';
 
 /** An attempt with two machines whose agents' clocks differ by five seconds; the server's kernel crashed. */
 let app: EvidenceApp;
@@ -108,6 +109,10 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const agent of agents) agent.vanish();
   await app.close();
+});
+
+checkEveryPage((path, options) => app.open(path, options), {
+  'timeline of a pair': () => `/attempts/${pair.attempt}?view=log&stream=all&role=*`,
 });
 
 describe('the page of an attempt with two machines', () => {

@@ -23,7 +23,7 @@ it('a series has a chart over sizes, a row for each with its verdict, and texts 
   await using opened = await open(path);
   const { page } = opened;
   const sizes = page.getByRole('region', { name: 'By message size' });
-  await sizes.getByRole('img', { name: /ib_write_bw\.odp\.average over message size/ }).waitFor();
+  await sizes.getByRole('img', { name: /ib_write_bw\.odp\.average on .* over message size/ }).waitFor();
   await sizes.getByText('Emulation: ratios only.').waitFor();
   const rows = sizes.getByRole('row');
   await expect.poll(() => rows.count()).toBe(6);

@@ -1,5 +1,7 @@
+import { RunFile } from '@peerlab/contracts';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { accessibilityFindings, editorText, pasteYaml, startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 let app: WebApp;
@@ -50,6 +52,41 @@ describe('form and YAML', () => {
     await page.getByRole('button', { name: 'remove machine v-switch' }).click();
     await page.getByRole('button', { name: 'remove build base' }).click();
     expect(await text()).not.toMatch(/v-switch|- name: base/);
+  });
+
+  it('sets all that a run file may say of roles, without a loss in the YAML', async () => {
+    await using opened = await open();
+    const { page, editor, text } = opened;
+    await editor.fill(
+      'name: pair # short\nbuilds:\n  - name: base\n    series: []\n  - {name: new, series: [bundled]}\n',
+    );
+    await page.getByRole('button', { name: '+ several machines in each job' }).click();
+    await page.getByLabel('add a kernel of server').selectOption('new');
+    await page.getByLabel('add a label that the machines share').selectOption('arch');
+    await page.getByText('Labels, path, suites and port of server').click();
+    await page.getByLabel('add a label of server').selectOption('cpu=amd');
+    await page.getByLabel('add a kind of peer path of server').selectOption('BUS_ADDR');
+    await page.getByLabel('add a suite of server').selectOption('p2p-functional');
+    await page.getByLabel('RDMA device of server').fill('mlx5_0');
+    const yaml = await text();
+    expect(yaml).toContain('name: pair # short');
+    const { roles, relation } = RunFile.parse(parse(yaml));
+    expect(relation).toEqual({ sameLabels: ['arch'] });
+    expect(roles).toEqual([
+      { name: 'client' },
+      {
+        name: 'server',
+        builds: ['new'],
+        machines: { labels: { cpu: 'amd' }, paths: ['BUS_ADDR'] },
+        suites: ['p2p-functional'],
+        rdmaDevice: 'mlx5_0',
+      },
+    ]);
+    expect(await accessibilityFindings(page)).toEqual([]);
+    // What is set stays in sight when the form is opened anew; what is taken away leaves the YAML.
+    await page.getByRole('button', { name: 'remove label of server cpu=amd' }).click();
+    await page.getByRole('button', { name: 'remove label that the machines share arch' }).click();
+    expect(await text()).not.toMatch(/cpu: amd|relation/);
   });
 
   it('takes a tree of a repository with a series on top', async () => {

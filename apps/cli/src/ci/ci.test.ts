@@ -38,9 +38,41 @@ describe('a CI system is told', () => {
   });
 });
 
+it('a JUnit report names every role of a job with several, with its kernel and where that is from', () => {
+  const git = { url: 'https://example.org/l', ref: 'master', commit: 'c'.repeat(40) };
+  const role = (name: string, machine: string, build: string) => ({
+    role: name,
+    machine,
+    pair: null,
+    build: { name: build, git },
+  });
+  const column = {
+    machine: null,
+    pair: null,
+    combination: { label: 'c' },
+    build: { name: 'base', git },
+    roles: [role('server', 'm1', 'base'), role('client', 'm2', 'new')],
+  };
+  const cell = { row: 0, column: 0, verdict: 'pass', reason: null, durationMs: 1500 };
+  const grid = {
+    columns: [column],
+    marks: [],
+    known: [],
+    rows: [{ suite: 's', test: 'passes' }],
+    cells: [cell],
+  } as unknown as Grid;
+  const place = { machine: 'server m1, client m2', build: 'server base, client new', name: '' };
+  const failures = [{ kind: 'test', place, class: 'kernel-crash', role: 'client', message: 'Oops' } as const];
+  const run = { name: 'r' } as Parameters<typeof junitOf>[1]['run'];
+  const xml = junitOf(grid, { run, failures });
+  expect(xml).toContain('<testsuite name="s on server m1, client m2 / server base, client new"');
+  expect(xml).toContain(`value="server commit ${'c'.repeat(40)}, master of https://example.org/l; client commit`);
+  expect(xml).toContain('message="crash: kernel-crash of client: Oops"');
+});
+
 it('a JUnit report says of each test what the grid says, and is read back so', () => {
   const git = { url: 'https://example.org/l?a&b', ref: 'master', commit: 'c'.repeat(40) };
-  const column = { machine: 'm1', combination: { label: 'c' }, build: { name: 'b', git } };
+  const column = { machine: 'm1', pair: null, combination: { label: 'c' }, build: { name: 'b', git } };
   const cell = (row: number, verdict: string, reason: string | null) => ({
     row,
     column: 0,
@@ -66,7 +98,8 @@ it('a JUnit report says of each test what the grid says, and is read back so', (
     ],
   } as unknown as Grid;
   const run = { name: 'r' } as Parameters<typeof junitOf>[1]['run'];
-  const lost = { build: 'b', machine: 'm1', class: 'agent-bug', message: 'x' } as const;
+  const place = { build: 'b', machine: 'm1', name: 'm1/b' };
+  const lost = { kind: 'test', place, class: 'agent-bug', role: null, message: 'x' } as const;
   const xml = junitOf(grid, { run, failures: [lost] });
   expect(xml).toContain('<testsuite name="s on m1 / b" tests="6" failures="1" errors="2" skipped="2" time="9.000">');
   expect(xml).toContain(

@@ -2,6 +2,7 @@ import {
   gitTitle,
   marksOf,
   markText,
+  placeNames,
   VERDICT_TABLE,
   verdictOfFailure,
   type Grid,
@@ -31,13 +32,17 @@ export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | '
   const suites = new Map<string, Case[]>();
   const sources = new Map<string, string>();
   const markAt = marksOf(grid);
+  const places = placeNames(grid.columns);
   for (const { row, column, verdict, reason, durationMs } of grid.cells) {
     const [test, place] = [grid.rows[row], grid.columns[column]];
     if (test === undefined || place === undefined) continue;
-    const name = `${test.suite} on ${place.machine ?? place.combination.label} / ${place.build.name}`;
+    const { machine = '?', build = '?' } = places[column] ?? {};
+    const isPlaced = place.machine !== null || place.roles !== undefined;
+    const name = `${test.suite} on ${isPlaced ? machine : place.combination.label} / ${build}`;
     const cases = suites.get(name) ?? [];
     suites.set(name, cases);
-    if (place.build.git !== null) sources.set(name, gitTitle(place.build.git));
+    const source = sourceOf(place);
+    if (source !== null) sources.set(name, source);
     const mark = markAt(row, column);
     cases.push({
       name: test.test,
@@ -48,15 +53,24 @@ export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | '
   }
   const early = failures.map(
     (failure): Case => ({
-      name: `${failure.machine ?? 'build'} / ${failure.build}`,
+      name: `${failure.place.machine} / ${failure.place.build}`,
       verdict: verdictOfFailure(failure.class),
-      reason: `${failure.class}: ${failure.message}`,
+      reason: `${failure.class}${failure.role === null ? '' : ` of ${failure.role}`}: ${failure.message}`,
       seconds: 0,
     }),
   );
   if (early.length > 0) suites.set('jobs that ended early', early);
   const parts = [...suites].map(([name, cases]) => suiteXml(name, cases, sources.get(name)));
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="${escaped(run.name)}">\n${parts.join('')}</testsuites>\n`;
+}
+
+/** What the kernel of a column was built from, of several roles each of them; null where none is of a git repository. */
+function sourceOf({ build, roles }: Grid['columns'][number]): string | null {
+  const parts = roles?.map((each) => ({ role: `${each.role} `, git: each.build.git })) ?? [
+    { role: '', git: build.git },
+  ];
+  const texts = parts.flatMap(({ role, git }) => (git === null ? [] : [`${role}${gitTitle(git)}`]));
+  return texts.length === 0 ? null : texts.join('; ');
 }
 
 type Kind = 'failure' | 'error' | 'skipped' | null;

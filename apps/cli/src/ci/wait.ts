@@ -55,11 +55,11 @@ async function errorsOf(api: HttpClient, run: RunDetail, report: RunReport, ci: 
     places.set(build, { path: error.file, line: error.line ?? 1 });
   }
   const errors = [
-    ...report.failures.map(({ build, machine, message, class: kind }) =>
+    ...report.failures.map(({ kind, place, message, class: name, role }) =>
       ci.error(
-        `${machine ?? 'build'} / ${build}: ${kind}`,
+        `${place.machine} / ${place.build}: ${name}${role === null ? '' : ` of ${role}`}`,
         message,
-        machine === null ? (places.get(build) ?? null) : null,
+        kind === 'build' ? (places.get(place.build) ?? null) : null,
       ),
     ),
     ...[...report.findings, ...report.known].map(({ suite, tests, verdict, reason, places: where, known }) =>

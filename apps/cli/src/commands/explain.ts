@@ -2,6 +2,8 @@ import {
   FAILURE_POLICY,
   FailureClass,
   isKnownNow,
+  sidesOfAttempt,
+  sidesText,
   Verdict,
   VERDICT_TABLE,
   type AttemptDetail,
@@ -125,19 +127,21 @@ function describeAttempt(
   alarms: readonly HardwareAlarmView[],
 ): string {
   const { failure, results } = attempt;
-  const place = `${attempt.machine ?? 'build'} / ${attempt.build}`;
+  const sides = sidesOfAttempt(attempt);
+  const place = sides === null ? `${attempt.machine ?? 'build'} / ${attempt.build}` : sidesText(sides);
+  const whose = failure?.role === undefined ? '' : ` of ${failure.role}`;
   const stage = failure?.stage == null ? '' : ` in the stage ${failure.stage}`;
   const lines = [
     `attempt ${shortId(attempt.id)} of run ${attempt.run.name}, ${place}: ${attempt.state}`,
-    ...(failure === null ? [] : [`${failure.class}${stage}: ${failure.message}`, `  ${failure.help}`]),
+    ...(failure === null ? [] : [`${failure.class}${whose}${stage}: ${failure.message}`, `  ${failure.help}`]),
     ...(memory === null ? [] : [`  ${memoryText(memory)}`]),
     ...attempt.suspects.map(suspectText),
     ...alarms.map(
       ({ severity, title, device, times }) =>
         `hardware alarm (${severity}): ${title}${device === null ? '' : ` of ${device}`}${times === 1 ? '' : `, ${times} times`}`,
     ),
-    ...wrong.slice(0, RESULTS_SHOWN).map(({ verdict, suite, test, reason }) => {
-      return `${verdictText(verdict, colour)}  ${suite}/${test}: ${reason ?? VERDICT_TABLE[verdict].help}`;
+    ...wrong.slice(0, RESULTS_SHOWN).map(({ verdict, suite, test, role, reason }) => {
+      return `${verdictText(verdict, colour)}  ${sides === null ? '' : `${role} `}${suite}/${test}: ${reason ?? VERDICT_TABLE[verdict].help}`;
     }),
   ];
   if (wrong.length > RESULTS_SHOWN) lines.push(`… and ${wrong.length - RESULTS_SHOWN} more`);

@@ -78,6 +78,40 @@ describe('renderGrid', () => {
     expect(shown).toContain('t1: went through RAM (known until 2026-03-01 (marked by ann): mended in 7.4)');
     expect(shown.indexOf('wrong data')).toBeLessThan(shown.indexOf('went through RAM'));
   });
+  it('names machine, path and kernel of each role of a job with several', () => {
+    const [first] = grid.columns;
+    if (first === undefined) throw new Error('no column');
+    const { build, combination } = first;
+    const { aliases: _, ...kernel } = build;
+    const peer = { ...combination.identity, pathKind: 'THRU_HOST_BRIDGE' as const, role: 'client', build: 'new' };
+    const ofRoles = {
+      ...first,
+      machine: null,
+      combination: { ...combination, identity: { ...combination.identity, role: 'server', peers: [peer] } },
+      roles: [
+        { role: 'server', machine: 'm1', pair: null, build: kernel },
+        { role: 'client', machine: 'm2', pair: null, build: { ...kernel, name: 'new' } },
+      ],
+    };
+    const shown = renderGrid({ ...grid, columns: [ofRoles, ...grid.columns.slice(1)] }, false);
+    expect(shown).toMatch(/^ +server m1, client m2 +m1 +m2$/m);
+    expect(shown).toMatch(/^path +server BUS_ADDR, client THRU_HOST_BRIDGE +BUS_ADDR/m);
+    expect(shown).toMatch(/^build +server base, client new +patched/m);
+    expect(shown).toMatch(/^metric +server m1\/base, client m2\/new +m1\/patched/m);
+    expect(shown).not.toContain('any machine');
+  });
+  it('tells metrics of one name apart by their suites', () => {
+    const [metric] = grid.metrics;
+    if (metric === undefined) throw new Error('no metric');
+    const metrics = [{ ...metric, name: 'bytes' }, { ...metric, name: 'bytes', suite: 'other' }, metric];
+    const shown = renderGrid({ ...grid, metrics }, false);
+    expect(
+      shown
+        .split('\n')
+        .filter((line) => line.includes('ns/page'))
+        .map((line) => line.split(' ')[0]),
+    ).toEqual(['s/bytes', 'other/bytes', 'fault']);
+  });
   it('compares builds within a combination and never across', () => {
     expect(text).toContain('×0.02');
     expect(text.match(/×/g)).toHaveLength(1);

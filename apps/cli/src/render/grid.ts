@@ -5,11 +5,14 @@ import {
   figureText,
   foldBoots,
   gitText,
+  hardwareOfRole,
   isVirtual,
   markText,
   marksOf,
+  metricNames,
   placeNames,
   RATIOS_ONLY,
+  textOfRoles,
   unitText,
   type Grid,
   VERDICT_TABLE,
@@ -31,13 +34,12 @@ export function renderGrid(source: Grid, colour: boolean): string {
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
   const places = placeNames(grid.columns);
   const markAt = marksOf(grid);
+  const sources = grid.columns.map(sourceText);
   const head = [
-    ['', ...places],
-    ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
-    ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
-    ...(grid.columns.some(({ build }) => build.git !== null)
-      ? [['source', ...grid.columns.map(({ build: { git } }) => (git === null ? '' : gitText(git)))]]
-      : []),
+    ['', ...places.map(({ machine }) => machine)],
+    ['path', ...grid.columns.map(pathText)],
+    ['build', ...grid.columns.map((c, at) => buildText(c, places[at]?.build ?? '?'))],
+    ...(sources.some((source) => source !== '') ? [['source', ...sources]] : []),
     ...(source.columns.some(({ boot }) => boot !== null) ? [['boots', ...bootsOf.map(standingOf)]] : []),
   ];
   const rows = grid.rows.map((row, r) => [
@@ -49,8 +51,9 @@ export function renderGrid(source: Grid, colour: boolean): string {
   ]);
   const total = ['verdict', ...grid.columns.map((c) => verdictText(c.verdict, colour))];
   const parts = [table([...head, ...rows, total])];
-  const metrics = grid.metrics.map((metric) => [
-    `${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
+  const names = metricNames(grid.metrics);
+  const metrics = grid.metrics.map((metric, at) => [
+    `${names[at] ?? '?'} (${unitText(metric.unit)}, ${metric.better} is better)`,
     ...metric.values.map((v, c) => {
       if (v === null) return '';
       const base = columnsBeside(grid.columns, c)[0] ?? c;
@@ -60,7 +63,7 @@ export function renderGrid(source: Grid, colour: boolean): string {
     }),
   ]);
   if (metrics.length > 0) {
-    parts.push(table([['metric', ...grid.columns.map((c, at) => `${places[at] ?? '?'}/${c.build.name}`)], ...metrics]));
+    parts.push(table([['metric', ...places.map(({ name }) => name)], ...metrics]));
     if (grid.columns.some(({ combination }) => isVirtual(combination.identity))) parts.push(RATIOS_ONLY);
   }
   const isKnown = ({ row, column }: Grid['cells'][number]): number => (markAt(row, column) === undefined ? 0 : 1);
@@ -72,12 +75,31 @@ export function renderGrid(source: Grid, colour: boolean): string {
       reasons
         .slice(0, 40)
         .map((cell) => {
-          const column = grid.columns[cell.column];
           const mark = markAt(cell.row, cell.column);
-          return `${verdictText(cell.verdict, colour)}  ${places[cell.column] ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}${mark === undefined ? '' : ` (${markText(mark)})`}`;
+          return `${verdictText(cell.verdict, colour)}  ${places[cell.column]?.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}${mark === undefined ? '' : ` (${markText(mark)})`}`;
         })
         .join('\n') + (reasons.length > 40 ? `\n… and ${reasons.length - 40} more` : ''),
     );
   }
   return parts.join('\n\n');
+}
+
+type Column = Grid['columns'][number];
+
+/** The kind of the path; of several roles that of each, where they differ. */
+function pathText({ combination: { identity }, roles }: Column): string {
+  const own = { role: null, text: identity.pathKind };
+  return textOfRoles(roles?.map(({ role }) => ({ role, text: hardwareOfRole(identity, role).pathKind })) ?? [own]);
+}
+
+/** The kernel with its other names; of several roles those of the first one. */
+function buildText({ build: { name, aliases }, roles }: Column, builds: string): string {
+  if (aliases.length === 0) return builds;
+  const alike = [name, ...aliases].join(' = ');
+  return roles === undefined ? alike : `${builds} (${alike})`;
+}
+
+function sourceText({ build, roles }: Column): string {
+  const parts = roles?.map((each) => ({ role: each.role, git: each.build.git })) ?? [{ role: null, git: build.git }];
+  return textOfRoles(parts.map(({ role, git }) => ({ role, text: git === null ? '' : gitText(git) })));
 }

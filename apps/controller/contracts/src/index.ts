@@ -152,6 +152,7 @@ export {
   overviewCells,
   renderReport,
 } from './rules/report/markdown.js';
+export { metricNames } from './rules/report/metrics.js';
 export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';

@@ -284,7 +284,7 @@ export class AgentGateway {
     await this.#fleet.agentConnected({ ...hello, capabilities }, connection.id, tokenSite !== null);
     connection.recorded = true;
     const { agent, protocol, beat = 0 } = hello;
-    const participants = await this.#reconcile.welcome(agent, connection.id, hello.participants);
+    const participants = await this.#reconcile.welcome(agent, hello.participants);
     connection.send({ type: 'welcome', protocol, agent, participants, beat, leaseSeconds: LEASE_SECONDS });
     await this.#orders.send(connection, agent);
   }

@@ -139,6 +139,7 @@ describe('one controller', () => {
     await agent.log(attempt, 'serial', 0, ['one']);
     agent.vanish();
     agent = await farm.agent({ m1: 'BUS_ADDR' });
+    agent.heartbeat();
     await farm.hurry();
     const second = await agent.take('test');
     expect(second.participantId).not.toBe(attempt.participantId);

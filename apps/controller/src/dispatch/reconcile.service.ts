@@ -75,9 +75,13 @@ export class ReconcileService {
     this.#attempts = attempts;
   }
 
-  /** Answers a hello: what is stored of each participant that the agent holds. Those left out are unknown. */
-  async welcome(agent: string, connection: string, held: readonly HeldParticipant[]): Promise<Welcome> {
-    await this.reconcile(agent, connection, held);
+  /**
+   * Answers a hello: renews the leases of what the agent holds, and says what is stored of each of it. Those left out are
+   * unknown. It ends nothing: a hello may have lain in the buffer of a frozen controller while its agent went to another
+   * one and began more. Only an agent that was welcomed sends heartbeats.
+   */
+  async welcome(agent: string, held: readonly HeldParticipant[]): Promise<Welcome> {
+    await this.#acceptHeld(agent, await this.renew(agent, held));
     const welcome: Welcome = [];
     for (const { id, fence, revoked } of await knownParticipants(this.#sql, agent, held)) {
       const ackedNext = await this.#streams.acknowledged(this.#sql, id);
@@ -87,7 +91,7 @@ export class ReconcileService {
   }
 
   /**
-   * Takes a report of all that an agent holds: renews the leases of that, takes it as accepted, and ends
+   * Takes a heartbeat's report of all that an agent holds: renews the leases of that, takes it as accepted, and ends
    * or gives again what the agent holds no more. Returns the leases that were renewed. A report that came
    * over another connection than the agent's newest ends nothing.
    */

@@ -93,6 +93,7 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     );
     agent.vanish();
     agent = await farm.agent({ m1: 'BUS_ADDR' });
+    agent.heartbeat();
     const again = await agent.take('test');
     expect(again).toEqual(attempt);
     await agent.events(again, 0, finished);
@@ -140,6 +141,23 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await farm.server.app.get(ReconcileService).reconcile('lab', UNKNOWN, []);
     expect(await stateOf(attempt)).toBe('running');
     await agent.events(attempt, 0, finished);
+  });
+
+  it('a hello that was read late ends nothing; the heartbeat of an agent that was welcomed does', async () => {
+    await submit();
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['one']);
+    // As it was sent before the attempt began, to a controller that was frozen meanwhile.
+    agent = await farm.agent({ m1: 'BUS_ADDR' });
+    expect(await stateOf(attempt)).toBe('running');
+    agent.heartbeat();
+    await farm.until(
+      'the attempt to end',
+      () => stateOf(attempt),
+      (state) => state === 'ended',
+    );
+    await farm.hurry();
+    await agent.events(await agent.take('test'), 0, finished);
   });
 
   it('names what was revoked in the welcome, with the reason and what is stored of it', async () => {

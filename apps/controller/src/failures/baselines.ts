@@ -29,13 +29,17 @@ export class Baselines {
    */
   async accept(attempt: string, { suite, reason, until }: NewBaseline, by: string): Promise<Baseline> {
     const end = endOfMark(until);
-    const tested = await this.#sql.one(
+    const kernels = await this.#sql.rows(
       TESTED,
-      `select b.name as build, u.manifest from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
-         left join bundle u on u.key = b.bundle_key where t.id = $1 and t.state = 'ended' and j.kind = 'test'`,
+      `select b.name as build, u.manifest from attempt t join job j on j.id = t.job_id
+         join job_part part on part.job_id = j.id join build b on b.id = part.build_id
+         left join bundle u on u.key = b.bundle_key
+       where t.id = $1 and t.state = 'ended' and j.kind = 'test' order by part.position`,
       [attempt],
     );
-    if (tested === null) throw notFound('ended attempt of a test', attempt);
+    // Of several roles any one that is patched may be the reason of a failure, on either side.
+    const tested = kernels.find(({ manifest }) => manifest === null || manifest.series.length > 0) ?? kernels[0];
+    if (tested === undefined) throw notFound('ended attempt of a test', attempt);
     const { manifest } = tested;
     if (manifest === null || manifest.series.length > 0) {
       const why = manifest === null ? 'was not built' : `has ${manifest.series.length} patches`;

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting, type RunPurpose } from '@peerlab/contracts';
+import { kernelOf } from '../platform/database/role-kernel.js';
 import {
   columnsOf,
   integer,
@@ -56,9 +57,12 @@ const KERNEL = {
 };
 
 /** What has the failure $1 of the test $2, $3; $4 = the kinds of the source. What health checks find is no failure of a test. */
-const seen = ({ rows, key, suite, test, attempt, isFailure }: FailureSource, purpose: RunPurpose): string => `${rows}
+const seen = (
+  { rows, key, suite, test, attempt, role, isFailure }: FailureSource,
+  purpose: RunPurpose,
+): string => `${rows}
   join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
-  join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+  ${kernelOf(role)}
   where ${key} = $1 and ${suite} = $2 and ${test} = $3 and ${isFailure('$4')} and r.purpose = '${purpose}'`;
 /** A kernel is its build-id; a build without one stands for itself. */
 const KERNEL_KEY = `coalesce(u.manifest ->> 'buildId', b.id::text)`;
@@ -75,13 +79,13 @@ export class FailureMemoryView {
   /** What is known of a failure of an attempt. Throws a 404 problem when there is no such failure. */
   async of(attemptId: string, subject: NamedFailure): Promise<FailureMemory> {
     const { source } = subject;
-    const { rows, key, suite, test, kind, signature, reason, attempt, machine, at, isFailure } = source;
+    const { rows, key, suite, test, kind, signature, reason, attempt, role, machine, at, isFailure } = source;
     const own = await this.#sql.one(
       THIS,
       `select ${suite} as suite, ${test} as test, ${kind} as kind, ${key} as failure,
          coalesce(${signature}, ${reason}) as what, r.purpose, r.created_at as submitted_at, ${BASE_KEY} as base
        from ${rows} join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
-         join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+         ${kernelOf(role)}
        where ${isSubject(source)} order by array_position($4::text[], ${kind}) limit 1`,
       [attemptId, subject.suite, subject.test, source.kinds],
     );

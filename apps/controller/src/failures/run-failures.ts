@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { bySeverity, RUN_FAILURES_MAX, type RunFailures } from '@peerlab/contracts';
+import { kernelOf } from '../platform/database/role-kernel.js';
 import { columnsOf, integer, json, nullable, pick, text, time, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -40,10 +41,10 @@ const failuresOf = (own: FailureSource): string => {
     with own as (
       select ${own.attempt} as attempt_id, ${own.suite} as suite, ${own.test} as test, ${own.kind} as kind,
         coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, ${own.machine} as machine,
-        j.build_name as build, ${BASE_KEY} as base, r.created_at as submitted_at, r.purpose, (count(*) over ())::int as total
+        b.name as build, ${BASE_KEY} as base, r.created_at as submitted_at, r.purpose, (count(*) over ())::int as total
       from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
-        join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
         join ${own.rows} on ${own.attempt} = t.id and ${own.isFailure('$2')}
+        ${kernelOf(own.role)}
       where r.id = $1 and ($3::uuid is null or t.id = $3)
       order by array_position($2::text[], ${own.kind}), ${own.suite}, ${own.position}, ${own.test}, ${own.attempt} limit $4),
     past as (

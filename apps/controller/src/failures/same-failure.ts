@@ -36,7 +36,9 @@ export interface FailureSource {
   signature: string;
   reason: string;
   attempt: string;
-  /** Of the participant that failed. */
+  /** Of the participant that failed; null where no one of them did. */
+  role: string;
+  /** Of that participant. */
   machine: string;
   at: string;
   position: string;
@@ -57,6 +59,7 @@ const resultsAs = (alias: string): FailureSource => ({
   signature: `${alias}.signature`,
   reason: `${alias}.reason`,
   attempt: `${alias}.attempt_id`,
+  role: `${alias}.role`,
   machine: `(select p.machine from participant p where p.attempt_id = ${alias}.attempt_id and p.role = ${alias}.role)`,
   at: `${alias}.stored_at`,
   position: `${alias}.position`,
@@ -74,6 +77,7 @@ const attemptsAs = (alias: string): FailureSource => ({
   signature: `${alias}.failure ->> 'signature'`,
   reason: `${alias}.failure ->> 'message'`,
   attempt: `${alias}.id`,
+  role: `${alias}.failure ->> 'role'`,
   machine: `(select p.machine from participant p where p.attempt_id = ${alias}.id
     order by p.role <> coalesce(${alias}.failure ->> 'role', p.role), p.position limit 1)`,
   at: `coalesce(${alias}.ended_at, ${alias}.started_at)`,

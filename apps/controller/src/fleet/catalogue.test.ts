@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestFarm } from '../testing/farm.js';
-import { SAMPLE_CATALOGUE } from '../testing/samples.js';
+import { SAMPLE_CATALOGUE, sampleInventory } from '../testing/samples.js';
 import { farmCatalogue } from './catalogue.js';
 
 let farm: TestFarm;
@@ -30,6 +30,7 @@ it('is told by builders, kept while none is connected, and replaced by what the 
     repositories: null,
     isComplete: true,
     waitsFor: null,
+    rdmaDevices: [],
   });
   first.vanish();
   await first.closed();
@@ -47,6 +48,7 @@ it('is told by builders, kept while none is connected, and replaced by what the 
     repositories: null,
     isComplete: true,
     waitsFor: null,
+    rdmaDevices: [],
   });
   await farm.agent({}, { name: 'third', catalogue: null });
   expect(await catalogue()).toEqual({
@@ -55,7 +57,24 @@ it('is told by builders, kept while none is connected, and replaced by what the 
     repositories: null,
     isComplete: false,
     waitsFor: null,
+    rdmaDevices: [],
   });
+});
+
+it('names the RDMA devices of the machines, each once', async () => {
+  const lab = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' }, { name: 'lab' });
+  const { functions, ...rest } = sampleInventory('BUS_ADDR');
+  const having = (...names: string[]) => ({
+    ...rest,
+    functions: functions.map((each, at) => (at === functions.length - 1 ? { ...each, rdmaDevices: names } : each)),
+  });
+  lab.inventory('m1', having('mlx5_1', 'mlx5_0'));
+  lab.inventory('m2', having('mlx5_0'));
+  await farm.until('the devices are known', async () => {
+    const { rdmaDevices } = await catalogue();
+    return rdmaDevices?.join() === 'mlx5_0,mlx5_1';
+  });
+  lab.vanish();
 });
 
 it('believes of two builders the one that comes first, name by name', () => {

@@ -42,7 +42,7 @@ export class FleetController {
 
   @Serve('getCatalogue')
   getCatalogue(): Promise<FarmCatalogue> {
-    return this.#view.catalogue();
+    return this.#view.offered();
   }
 
   @Serve('getMachine')

@@ -67,6 +67,13 @@ export class FleetView {
     return readCatalogue(this.#sql);
   }
 
+  /** The same for those who write runs, with the RDMA devices. It reads all inventories. */
+  async offered(): Promise<FarmCatalogue> {
+    const [catalogue, devices] = await Promise.all([readCatalogue(this.#sql), this.rdmaDevices()]);
+    const names = [...devices.values()].flatMap((byAddress) => [...byAddress.values()].flat());
+    return { ...catalogue, rdmaDevices: [...new Set(names)].toSorted() };
+  }
+
   async machine(name: string): Promise<MachineView> {
     const [[machine], stored] = await Promise.all([
       this.machines(name),

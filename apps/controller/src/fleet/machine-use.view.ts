@@ -24,7 +24,8 @@ export class MachineUseView {
            clock_timestamp() - ($1 - place + 1) * interval '1 day' as since
          from generate_series(1, $1::int) as place),
        waiting as (
-         select machine, count(*)::int as queued from job where kind = 'test' and state = 'queued' group by machine)
+         select part.machine, count(*)::int as queued from job j join job_part part on part.job_id = j.id
+         where j.kind = 'test' and j.state = 'queued' group by part.machine)
        select m.name as machine, coalesce(waiting.queued, 0) as queued, array_agg(used.share order by day.place) as days
        from machine m cross join day
          left join waiting on waiting.machine = m.name

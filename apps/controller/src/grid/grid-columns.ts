@@ -1,4 +1,11 @@
-import { pairOf, type BootNumber, type GridColumn, type PeerPath, type TestedRole } from '@peerlab/contracts';
+import {
+  machinesOf,
+  pairOf,
+  type BootNumber,
+  type GridColumn,
+  type PeerPath,
+  type TestedRole,
+} from '@peerlab/contracts';
 import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
@@ -46,7 +53,7 @@ export function foldKernels(found: readonly RowOf<typeof COLUMN>[], isEachMachin
   const groups = new Map<string, RowOf<typeof COLUMN>[]>();
   for (const row of found) {
     const kernel = row.state === 'ended' ? (row.build.buildId ?? row.job_id) : row.job_id;
-    const key = `${row.hash} ${kernel} ${isEachMachine ? row.machine : ''}`;
+    const key = `${row.hash} ${kernel} ${isEachMachine ? machinesOf(row) : ''}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   const kept = new Map(
@@ -67,7 +74,7 @@ export function foldKernels(found: readonly RowOf<typeof COLUMN>[], isEachMachin
 const NEVER = new Date(0);
 
 /** What a column shows of a job. */
-const JOB = `job.id, run_id, build_id, build_name, position, machine, path, combination, state, verdict, ended_at, round`;
+const JOB = `job.id, run_id, build_id, build_name, position, machine, path, combination, state, verdict, ended_at, round, roles`;
 
 /** The newest job, and its newest attempt, of the pair that stands last in the index of `pair` among those with `isBelow`. */
 const lastPair = (pair: string, isBelow: string): string => `
@@ -76,10 +83,28 @@ const lastPair = (pair: string, isBelow: string): string => `
    where ${IS_TESTED} and ${isBelow}
    order by ${pair.replaceAll(',', ' desc,')} desc, ended_at desc limit 1)`;
 
+/** Newest jobs of a combination × build name among which those of each set of machines are looked for. */
+const ROLE_JOBS_READ = 100;
+
+/** Of the jobs with several roles of a `pair` the newest on each set of machines, with the boots of a run with `repeat`. */
+const OF_EACH_SET = `
+  select distinct on (machines, round) ${JOB} from (
+    select *, (select string_agg(o.machine, ' ' order by o.position) from job_role o where o.job_id = recent.id) as machines
+    from job recent where ${IS_TESTED} and combination = pair.combination and build_name = pair.build_name
+    order by ended_at desc limit ${ROLE_JOBS_READ}) job
+  order by machines, round, ended_at desc`;
+
+const EACH_SET = `
+  union all
+  select job.*, (select id from attempt where job_id = job.id order by number desc limit 1), open.id
+  from (select distinct combination, build_name from newest where roles > 1) pair cross join lateral (${OF_EACH_SET}) job
+    left join open on (open.combination, open.build_name) = (pair.combination, pair.build_name)`;
+
 /**
  * The newest job of each combination × build name (× machine) that came to an attempt: hops down along job_newest
  * (job_newest_machine). With each, the job of the pair that has not ended, on that machine where machines are told apart; a
- * pair that has only such a job is represented by it. Of a run with `repeat` also the other boots of the same build.
+ * pair that has only such a job is represented by it. Of a run with `repeat` also the other boots of the same build. Jobs with
+ * several roles are told apart by the machines of all of them.
  */
 function newestJobs(isEachMachine: boolean): string {
   const pair = isEachMachine ? 'combination, build_name, machine' : 'combination, build_name';
@@ -88,7 +113,7 @@ function newestJobs(isEachMachine: boolean): string {
     .split(', ')
     .map((name) => `newest.${name}`)
     .join(', ');
-  const isSameMachine = isEachMachine ? 'and machine = newest.machine' : '';
+  const isSameMachine = isEachMachine ? 'and machine = newest.machine and newest.roles = 1' : '';
   return `
   with recursive open as materialized (
     select distinct on (combination, build_name) ${JOB} from job where ${IS_OPEN} and combination is not null
@@ -100,7 +125,7 @@ function newestJobs(isEachMachine: boolean): string {
       ${lastPair(pair, `${isAny} and (${pair}) < (${below})`)} following)
   select newest.*, open.id as open_id from newest left join open
     on (open.combination, open.build_name) = (newest.combination, newest.build_name)
-      ${isEachMachine ? 'and open.machine = newest.machine' : ''}
+      ${isEachMachine ? 'and open.machine = newest.machine where newest.roles = 1' : ''}
   union all
   select boot.*, (select id from attempt where job_id = boot.id order by number desc limit 1), null
   from newest cross join lateral (
@@ -109,7 +134,8 @@ function newestJobs(isEachMachine: boolean): string {
       ${isSameMachine}) boot
   union all
   select open.*, (select id from attempt where job_id = open.id order by number desc limit 1), null from open
-  where not exists (select 1 from newest where (combination, build_name) = (open.combination, open.build_name))`;
+  where not exists (select 1 from newest where (combination, build_name) = (open.combination, open.build_name))
+  ${isEachMachine ? EACH_SET : ''}`;
 }
 
 const JOBS_OF_RUN = `
@@ -127,22 +153,21 @@ export function columnsSql(of: GridSource): string {
   const order = 'run' in of ? 'built.position' : of.isEachMachine ? `j.machine, ${newest}` : newest;
   return `
     with j as materialized (${'run' in of ? JOBS_OF_RUN : newestJobs(of.isEachMachine)}),
+    booted as (select id, build_id from j union select o.job_id, o.build_id from job_role o where o.job_id in (select id from j)),
     built as materialized (
       select b.id, b.position, u.manifest -> 'features' as features,
         jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',
           'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
           'config', u.manifest #> '{config,name}', 'git', ${BUILT_GIT}) as build
-      from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
+      from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from booted))
     select c.hash, c.label, c.identity, built.build, j.machine, j.path, j.run_id, r.name as run_name, j.id as job_id,
       j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,
       -- Of the first participant, which has the id of its attempt.
       (select jsonb_object_agg(s.stream, s.next) from stream s
        where s.participant_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
       ${BOOT} as boot,
-      (select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'path', o.path,
-           'build', jsonb_build_object('id', o.build_id, 'name', o.build_name),
-           'release', (select u.manifest -> 'release' from build b join bundle u on u.key = b.bundle_key where b.id = o.build_id))
-         order by o.position) from job_role o where o.job_id = j.id) as roles,
+      (select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'path', o.path, 'build', other.build)
+         order by o.position) from job_role o join built other on other.id = o.build_id where o.job_id = j.id) as roles,
       (select jsonb_build_object('jobId', o.id, 'runId', o.run_id, 'runName', q.name, 'state', o.state)
        from job o join run q on q.id = o.run_id where o.id = j.open_id) as busy
     from j join run r on r.id = j.run_id join combination c on c.hash = j.combination

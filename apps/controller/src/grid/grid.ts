@@ -6,7 +6,7 @@ import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
 import { withRole } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
-import { gridColumn, readColumns, type GridSource } from './grid-columns.js';
+import { gridColumn, readColumns, type FoundColumn, type GridSource } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
 import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
@@ -48,7 +48,7 @@ export class GridView {
       readMetrics(this.#sql, attemptIds),
       readKnown(this.#sql, attemptIds),
       this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
-      'run' in of ? false : this.#hasTwins(found.map(({ hash }) => hash)),
+      'run' in of ? false : this.#hasTwins(found),
     ]);
     const newest = new Map<string, Date>();
     for (const { attemptId, newest: at } of verdicts) {
@@ -70,12 +70,16 @@ export class GridView {
     };
   }
 
-  /** Whether several machines have one of these combinations. */
-  #hasTwins(hashes: readonly string[]): Promise<boolean> {
+  /** Whether several machines have the hardware of one of these columns, or of one of its roles. */
+  #hasTwins(columns: readonly FoundColumn[]): Promise<boolean> {
     return this.#sql.exists(
-      `select combination from machine_path where combination = any($1)
+      `select combination from machine_path
+       where combination = any($1) or combination in (select combination from job_role where job_id = any($2))
        group by combination having count(distinct machine) > 1 limit 1`,
-      [[...new Set(hashes)]],
+      [
+        [...new Set(columns.map(({ hash }) => hash))],
+        columns.flatMap(({ job_id, roles }) => (roles === null ? [] : [job_id])),
+      ],
     );
   }
 

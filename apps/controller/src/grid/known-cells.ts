@@ -1,4 +1,5 @@
 import { VERDICT_TABLE, VERDICTS, type Grid } from '@peerlab/contracts';
+import { kernelOf } from '../platform/database/role-kernel.js';
 import { nullable, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { columnIndex } from './grid-rows.js';
@@ -33,8 +34,8 @@ export function readKnown(sql: Queries, attemptIds: readonly string[]): Promise<
      from standing known
        join result s on s.suite = known.suite and s.test = known.test
          and failure_key(s.verdict, s.signature, s.reason) = known.failure
-       join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join build b on b.id = j.build_id
-       left join bundle u on u.key = b.bundle_key
+       join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id
+       ${kernelOf('s.role')}
      where s.attempt_id = any($1) and s.verdict <> 'pass' and s.verdict = any($2)
        and (known.base is null or known.base = u.manifest -> 'base' ->> 'sha256')
      order by s.attempt_id, s.suite, s.test, known.base nulls first`,

@@ -5,7 +5,7 @@ import { IS_TESTED } from './tested-jobs.js';
 
 const RECENT = { attempt: uuid, combination: text, kernel: text };
 
-/** An attempt with the combination and the kernel (its bundle, or else its build) that it tested. */
+/** An attempt with the combination and the kernel (its bundle, or else its build) that it tested; of several roles those of all. */
 export type RecentAttempt = RowOf<typeof RECENT>;
 
 /** Every combination × build name that was tested, as the query `pair`: hops along job_newest. */
@@ -25,8 +25,11 @@ export function readRecentAttempts(sql: Queries, combination: string | null): Pr
     RECENT,
     `${TESTED_PAIRS}
       select recent.attempt, pair.combination, recent.kernel from pair cross join lateral (
-        select t.id as attempt, coalesce(b.bundle_key, b.id::text) as kernel, j.ended_at, t.number
-        from (select id, build_id, ended_at from job where ${IS_TESTED}
+        select t.id as attempt, j.ended_at, t.number,
+          case when j.roles = 1 then coalesce(b.bundle_key, b.id::text) else (
+            select string_agg(coalesce(other.bundle_key, other.id::text), ' ' order by o.position)
+            from job_role o join build other on other.id = o.build_id where o.job_id = j.id) end as kernel
+        from (select id, build_id, roles, ended_at from job where ${IS_TESTED}
             and combination = pair.combination and build_name = pair.build_name
             order by ended_at desc limit ${FLAKINESS_WINDOW}) j
           join attempt t on t.job_id = j.id join build b on b.id = j.build_id

@@ -43,12 +43,23 @@ it('the column of a job with several roles names the kernel, the machine and the
   const { columns } = await farm.call('getGrid', { query: { run: failed?.run } });
   expect(columns).toHaveLength(1);
   const pair = { provider: expect.stringMatching(/^[0-9a-f]{4}:/), client: expect.stringMatching(/^[0-9a-f]{4}:/) };
+  const { aliases: _, ...kernel } = columns[0]?.build ?? { aliases: [] };
+  expect(kernel).toMatchObject({ name: 'b', release: expect.any(String), features: ['dma_alias'] });
   expect(columns[0]?.roles).toEqual([
-    { role: 'server', machine: 'm1', pair, build: { id: expect.any(String), name: 'b' }, release: expect.any(String) },
-    { role: 'client', machine: 'm2', pair, build: { id: expect.any(String), name: 'b' }, release: expect.any(String) },
+    { role: 'server', machine: 'm1', pair, build: kernel },
+    { role: 'client', machine: 'm2', pair, build: kernel },
   ]);
   const { columns: newest } = await farm.call('getGrid', { query: {} });
   expect(newest.map(({ roles }) => roles?.map(({ role }) => role))).toEqual([['server', 'client']]);
+});
+
+it('where machines are told apart, jobs with several roles are there, by the machines of their roles', async () => {
+  const { columns, hasTwins } = await farm.call('getGrid', { query: { machines: 'each' } });
+  expect(columns.map(({ roles, attemptId }) => [roles?.map(({ machine }) => machine), attemptId])).toEqual([
+    [['m1', 'm2'], failed?.attempt],
+  ]);
+  // The client could as well have run on m1.
+  expect(hasTwins).toBe(true);
 });
 
 it('a result is that of the role whose verdict stands in the cell, with those of the other roles', async () => {

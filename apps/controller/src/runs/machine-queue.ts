@@ -38,12 +38,14 @@ export class MachineQueue {
        where m.name = $1 and j.kind = 'test' and j.state = 'queued' and j.roles = 1
          and (j.lane is null or m.name = coalesce(${laneMachine('j')}, m.name))
        union all
-       select j.id, j.run_id, j.queued_at, j.build_name, r.name, r.priority, j.queue_at, j.position
-       from job j join run r on r.id = j.run_id
-       where j.roles > 1 and j.state = 'queued' and exists (
-         select 1 from machine m join machine_path p on p.machine = m.name join job_role o on ${fitsWish('o')}
+       select j.id, j.run_id, j.queued_at, role.build_name, r.name, r.priority, j.queue_at, j.position
+       from job j join run r on r.id = j.run_id cross join lateral (
+         -- Of several roles that it could take the first one.
+         select o.build_name from machine m join machine_path p on p.machine = m.name join job_role o on ${fitsWish('o')}
          where m.name = $1 and o.job_id = j.id
-           and (j.lane is null or m.name = coalesce(${laneMachine('j', 'o.position')}, m.name)))
+           and (j.lane is null or m.name = coalesce(${laneMachine('j', 'o.position')}, m.name))
+         order by o.position limit 1) role
+       where j.roles > 1 and j.state = 'queued'
        ) j order by j.queue_at, j.queued_at, j.position, j.job_id limit $2`,
       [machine, MACHINE_QUEUE_MAX],
     );

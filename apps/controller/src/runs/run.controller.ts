@@ -37,7 +37,7 @@ export class RunController {
 
   @Serve('submitRun')
   submitRun(@Input() { body }: InputOf<'submitRun'>, @Caller() { id, name }: Identity): Promise<RunSummary> {
-    return this.#runs.submit(body.yaml, { kind: 'user', detail: name, by: name, submitter: id });
+    return this.#runs.submit(body.yaml, { kind: 'user', detail: name, by: name, submitter: id }, body.id);
   }
 
   @Serve('checkRun')

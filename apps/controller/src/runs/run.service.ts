@@ -2,10 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   pairOf,
-  type BuildSpec,
-  type Labels,
   type RunPurpose,
-  type RunRole,
   PLAN_MACHINES_MAX,
   type ProblemItem,
   type RunSpec,
@@ -17,49 +14,22 @@ import { recordRoleCombinations } from '../fleet/combination-register.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { isPgError } from '../platform/database/pg-error.js';
+import { columnsOf, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { Job, Run } from '../schema/runs.js';
+import { Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob, type NewRole } from './job.service.js';
 import { ownArtifacts } from './own-suites.js';
 import { planRun, type Plan, type PlannedRole } from './planning.js';
 import { QueueView } from './queue.view.js';
+import { narrowed, RETRIED_JOB, testedPlace } from './repeated-job.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
 import { readSubmission } from './submission.js';
-
-const RETRIED_JOB = {
-  ...pick(
-    columnsOf(Job),
-    'run_id',
-    'kind',
-    'build_name',
-    'machine',
-    'only_machine',
-    'combination',
-    'labels',
-    'pair',
-    'suites',
-  ),
-  ...pick(columnsOf(Run), 'spec', 'submitter', 'purpose'),
-  /** Of a job with several; empty for all others. */
-  roles: json<RetriedRole[]>(),
-};
-
-/** What a role of a job asked for. */
-interface RetriedRole {
-  role: string;
-  build: string;
-  onlyMachine: string | null;
-  combination: string;
-  labels: Labels;
-  pair: number;
-  suites: string[];
-}
 
 export interface Trigger {
   kind: 'user' | 'webhook' | 'farm';
@@ -70,6 +40,8 @@ export interface Trigger {
   submitter: string | null;
   /** Default: `test`. */
   purpose?: RunPurpose;
+  /** Of the run, where who submits it chose one. */
+  id?: string | undefined;
 }
 
 /** A request that was checked against the fleet and may be stored. */
@@ -136,10 +108,31 @@ export class RunService {
   }
 
   /** Stores a run typed by a person. */
-  async submit(yaml: string, trigger: Trigger): Promise<RunSummary> {
+  async submit(yaml: string, trigger: Trigger, id?: string): Promise<RunSummary> {
+    if (id !== undefined && (await this.#isSame(id, yaml, trigger))) return this.#view.summary(id);
     const feasible = await this.examine(yaml);
-    const id = await this.#sql.transaction((tx) => this.store(tx, feasible, trigger));
-    return this.#view.summary(id);
+    try {
+      const made = await this.#sql.transaction((tx) => this.store(tx, feasible, { ...trigger, id }));
+      return await this.#view.summary(made);
+    } catch (error) {
+      // Sent twice at once, and the other one was first.
+      if (id === undefined || !isPgError(error, '23505') || !(await this.#isSame(id, yaml, trigger))) throw error;
+      return this.#view.summary(id);
+    }
+  }
+
+  /** Whether a run is there already as it would be stored. Throws a 409 problem when the id is that of another one. */
+  async #isSame(id: string, yaml: string, { submitter }: Trigger): Promise<boolean> {
+    const known = await this.#sql.one(
+      { yaml: nullable(text), submitter: nullable(uuid) },
+      'select yaml, submitter from run where id = $1',
+      [id],
+    );
+    if (known === null) return false;
+    if (known.yaml === yaml && known.submitter === submitter) return true;
+    throw new ProblemError(409, 'run-exists', `run ${id} is another one`, {
+      detail: 'send an id that is not in use, or none',
+    });
   }
 
   /** Checks YAML against the fleet; throws a 422 problem with line and column otherwise. */
@@ -166,7 +159,7 @@ export class RunService {
     retryOf: string | null = null,
   ): Promise<string> {
     await requireRoom(tx);
-    const runId = randomUUID();
+    const runId = trigger.id ?? randomUUID();
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
@@ -264,7 +257,7 @@ export class RunService {
       RETRIED_JOB,
       `select j.run_id, j.kind, j.build_name, j.machine, j.only_machine, j.combination, j.labels, j.pair, j.suites, r.spec,
          r.submitter, r.purpose, coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'build', o.build_name,
-             'onlyMachine', o.only_machine, 'combination', o.combination, 'labels', o.labels, 'pair', o.pair, 'suites', o.suites)
+             'machine', o.machine, 'onlyMachine', o.only_machine, 'combination', o.combination, 'labels', o.labels, 'pair', o.pair, 'suites', o.suites)
              order by o.position) from job_role o where o.job_id = j.id), '[]') as roles
        from job j join run r on r.id = j.run_id
        where j.id = $1`,
@@ -280,8 +273,7 @@ export class RunService {
         roles.every(({ wish }, index) => wish.pair === pairs[index]),
       );
     }
-    const what =
-      job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? 'any machine'}/${job.build_name}`;
+    const what = job.kind === 'build' ? `the build ${job.build_name}` : testedPlace(job);
     const trigger: Trigger = {
       kind,
       detail: `${user.name}, ${what} again after ${job.run_id}`,
@@ -363,29 +355,6 @@ export class RunService {
   }
 }
 
-/**
- * The spec of a run with one of its jobs alone: on the machine that it was for, or on any with its combination. A build is
- * made and tested wherever the run tested it.
- */
-function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED_JOB>): RunSpec {
-  const { only_machine: onlyMachine, combination, labels, suites } = job;
-  const builds = spec.builds.filter((build) => build.name === name);
-  // The build alone: with roles it is tested in all of them.
-  if (kind === 'build' || combination === null)
-    return { ...spec, builds, ...(spec.roles === undefined ? {} : { roles: spec.roles.map(withoutBuilds) }) };
-  if (job.roles.length > 0) return narrowedRoles(spec, job.roles);
-  return {
-    name: spec.name,
-    builds: builds.map(kernelOf),
-    suites: suites ?? spec.suites,
-    ...(spec.ownSuites === undefined ? {} : { ownSuites: spec.ownSuites }),
-    machines: { ...(onlyMachine === null ? { labels } : { names: [onlyMachine] }), combinations: [combination] },
-    ...(spec.pairs === undefined ? {} : { pairs: spec.pairs }),
-    priority: spec.priority,
-    timeouts: spec.timeouts,
-  };
-}
-
 function reportedRole({
   build,
   machines,
@@ -402,32 +371,6 @@ function reportedRole({
     pathKind: path.kind,
     pair: pairOf(path),
     suites,
-  };
-}
-
-const withoutBuilds = ({ builds: _builds, ...role }: RunRole): RunRole => role;
-
-/** The kernel of a build, without what it is tested on. */
-const kernelOf = ({ suites: _suites, machines: _machines, ...kernel }: BuildSpec): BuildSpec => kernel;
-
-/** The spec of a run with one of its jobs alone that has several roles. */
-function narrowedRoles(spec: RunSpec, roles: readonly RetriedRole[]): RunSpec {
-  const { suiteMachines: _suiteMachines, repeat: _repeat, ...rest } = spec;
-  const devices = new Map(spec.roles?.map(({ name, rdmaDevice }) => [name, rdmaDevice]));
-  return {
-    ...rest,
-    builds: spec.builds.filter(({ name }) => roles.some(({ build }) => build === name)).map(kernelOf),
-    machines: {},
-    roles: roles.map(({ role, build, onlyMachine, combination, labels, suites }) => {
-      const rdmaDevice = devices.get(role);
-      return {
-        name: role,
-        machines: { ...(onlyMachine === null ? { labels } : { names: [onlyMachine] }), combinations: [combination] },
-        builds: [build],
-        suites,
-        ...(rdmaDevice === undefined ? {} : { rdmaDevice }),
-      };
-    }),
   };
 }
 

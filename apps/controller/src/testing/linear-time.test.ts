@@ -53,7 +53,15 @@ const report = (message: string): string =>
     matrix: [],
     findings: [],
     known: [],
-    failures: [{ machine: 'm', build: 'b', class: 'infrastructure', message }],
+    failures: [
+      {
+        kind: 'test',
+        place: { machine: 'm', build: 'b', name: 'm/b' },
+        class: 'infrastructure',
+        role: null,
+        message,
+      },
+    ],
     skips: [],
     unrun: [],
     slowest: [],

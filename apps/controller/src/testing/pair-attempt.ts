@@ -10,14 +10,25 @@ export interface PairAttempt {
   client: Assignment;
 }
 
-/** Starts an attempt with two participants and lets both agents accept it. Nothing else may be queued. */
-export async function takePair(farm: TestFarm, key: string, lab: FakeAgent, other: FakeAgent): Promise<PairAttempt> {
+/**
+ * Starts an attempt with two participants and lets both agents accept it. Nothing else may be queued.
+ * @param key of the bundle that the server boots under the name `b`
+ * @param clientKey of the client's, under the name `c`; absent = both boot the same
+ */
+export async function takePair(
+  farm: TestFarm,
+  key: string,
+  lab: FakeAgent,
+  other: FakeAgent,
+  clientKey?: string,
+): Promise<PairAttempt> {
+  const [second, own] = clientKey === undefined ? ['', ''] : [`, {name: c, bundle: ${clientKey}}`, ', builds: [c]'];
   const yaml = `name: gang
-builds: [{name: b, bundle: ${key}}]
+builds: [{name: b, bundle: ${key}}${second}]
 suites: [p2p-functional]
 roles:
-  - {name: server, machines: {names: [m1]}}
-  - {name: client, machines: {names: [m2]}}
+  - {name: server, machines: {names: [m1]}${own === '' ? '' : ', builds: [b]'}}
+  - {name: client, machines: {names: [m2]}${own}}
 `;
   await farm.sql.run(`update machine set desired = 'active' where name in ('m1', 'm2')`);
   const { id: run } = await farm.call('submitRun', { body: { yaml } });

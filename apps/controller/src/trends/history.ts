@@ -3,7 +3,8 @@ import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts
 import { readCombinations } from '../grid/combinations.js';
 import { BUILT_GIT } from '../platform/database/built-git.js';
 import { ofKernels } from '../platform/database/purpose.js';
-import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { kernelOf, SIDE, SIDE_SQL, sideOf } from '../platform/database/role-kernel.js';
+import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
 import { Result } from '../schema/results.js';
@@ -19,8 +20,7 @@ const ENTRY = {
   run_name: text,
   kernel: KERNEL,
   combination: text,
-  /** Null where its attempt has one. */
-  role: nullable(text),
+  ...SIDE,
 };
 
 /** Name of build `b` with what its bundle `u` says of it. */
@@ -63,12 +63,11 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
   const statement = `
     select x.attempt_id, x.verdict, x.reason, x.duration_ms, x.log, x.stored_at,
       to_char(x.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as exact,
-      j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.combination,
-      case when j.roles > 1 then x.role end as role,
+      j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.combination, ${SIDE_SQL},
       case when j.roles = 1 then j.machine
         else (select machine from participant where attempt_id = x.attempt_id and role = x.role) end as machine
     from result x join attempt t on t.id = x.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
-      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+      ${kernelOf('x.role')}
     where ${conditions.join(' and ')} and j.combination is not null and ${ofKernels()}
     order by x.stored_at desc, x.attempt_id desc limit ${bind(query.limit + 1)}`;
   return { text: statement, values };
@@ -84,7 +83,7 @@ function historyEntry(row: RowOf<typeof ENTRY>): HistoryEntry {
     at: row.stored_at.toISOString(),
     run: { id: row.run_id, name: row.run_name },
     kernel: row.kernel,
-    ...(row.role === null ? {} : { role: row.role }),
+    ...sideOf(row),
     machine: row.machine,
     combination: row.combination,
   };

@@ -25,6 +25,8 @@ const point = (name: string, median: number, index = 0): OverviewPoint => ({
   combination: combination.hash,
   build: 'b',
   build_id: `kernel ${index}`,
+  role: null,
+  facing: null,
 });
 const line = (name: string, medians: readonly number[]): OverviewPoint[] =>
   medians.map((median, index) => point(name, median, index));

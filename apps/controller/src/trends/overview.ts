@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  buildOfSide,
   changesOfLines,
   medianOf,
   OVERVIEW_LINES_MAX,
@@ -10,6 +11,7 @@ import {
 } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
 import { ofKernels } from '../platform/database/purpose.js';
+import { SIDE, SIDE_SQL, sideOf } from '../platform/database/role-kernel.js';
 import { columnsOf, integer, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Measurement } from '../schema/results.js';
@@ -23,6 +25,7 @@ const POINT = {
   combination: text,
   build: text,
   build_id: nullable(text),
+  ...SIDE,
 };
 export type OverviewPoint = RowOf<typeof POINT>;
 
@@ -31,17 +34,18 @@ export const OVERVIEW_SQL = `
   with recursive ${METRIC_HOPS},
   point as materialized (
     select k.suite, k.name, m.unit, m.better, m.median, m.stored_at, m.attempt_id, m.seq, m.n, j.run_id, j.combination,
-      j.build_id
+      coalesce(o.build_id, j.build_id) as build_id, ${SIDE_SQL}
     from metric k cross join lateral (
-        select unit, better, median, stored_at, attempt_id, seq, cardinality(samples) as n from measurement
+        select role, unit, better, median, stored_at, attempt_id, seq, cardinality(samples) as n from measurement
         where suite = k.suite and name = k.name order by stored_at desc, attempt_id desc limit ${OVERVIEW_POINTS_MAX + 1}) m
       join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
+      left join job_role o on o.job_id = j.id and o.role = m.role
     where j.combination is not null and ${ofKernels()}),
   built as materialized (
     select b.id, b.name, u.manifest ->> 'buildId' as build_id from build b left join bundle u on u.key = b.bundle_key
     where b.id in (select build_id from point))
   select p.suite, p.name, p.unit, p.better, p.median, p.stored_at, p.attempt_id, p.n, p.run_id, p.combination,
-    built.name as build, built.build_id
+    built.name as build, built.build_id, p.role, p.facing
   from point p join built on built.id = p.build_id order by p.stored_at, p.attempt_id, p.seq`;
 
 /** Every metric on every combination in short. */
@@ -60,7 +64,7 @@ export class OverviewView {
   }
 }
 
-/** Points (oldest first) as lines by metric, combination and build name; those that changed most first. Pure. */
+/** Points (oldest first) as lines by metric, combination and build name with its side; those that changed most first. Pure. */
 export function arrangeOverview(points: readonly OverviewPoint[], all: readonly Combination[]): TrendOverview {
   const counts = new Map<string, number>();
   for (const { suite, name } of points) counts.set(`${suite}\n${name}`, (counts.get(`${suite}\n${name}`) ?? 0) + 1);
@@ -68,7 +72,14 @@ export function arrangeOverview(points: readonly OverviewPoint[], all: readonly 
   const groups = new Map<string, [OverviewPoint, ...OverviewPoint[]]>();
   for (const point of points) {
     if (!known.has(point.combination)) continue;
-    const key = [point.suite, point.name, point.combination, point.build, point.unit, point.better].join('\n');
+    const key = [
+      point.suite,
+      point.name,
+      point.combination,
+      buildOfSide({ build: point.build, ...sideOf(point) }),
+      point.unit,
+      point.better,
+    ].join('\n');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [point]);
     else group.push(point);
@@ -89,7 +100,8 @@ export function arrangeOverview(points: readonly OverviewPoint[], all: readonly 
   return {
     combinations,
     lines: lines.map(({ group, change, ratio }): OverviewLine => {
-      const [{ suite, name: metric, unit, better, build, combination: hash }] = group;
+      const [first] = group;
+      const { suite, name: metric, unit, better, build, combination: hash } = first;
       return {
         suite,
         metric,
@@ -97,6 +109,7 @@ export function arrangeOverview(points: readonly OverviewPoint[], all: readonly 
         better,
         combination: combinations.findIndex((each) => each.hash === hash),
         build,
+        ...sideOf(first),
         medians: group.map(({ median }) => median),
         attempts: group.map(({ attempt_id }) => attempt_id),
         n: group.reduce((sum, { n }) => sum + n, 0),

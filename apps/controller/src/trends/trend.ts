@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { TREND_POINTS_MAX, type Combination, type MetricView, type Trend, type TrendLine } from '@peerlab/contracts';
+import {
+  buildOfSide,
+  TREND_POINTS_MAX,
+  type Combination,
+  type MetricView,
+  type Trend,
+  type TrendLine,
+} from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
 import { ofKernels } from '../platform/database/purpose.js';
+import { kernelOf, SIDE, SIDE_SQL, sideOf } from '../platform/database/role-kernel.js';
 import { columnsOf, integer, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -16,6 +24,7 @@ const POINT = {
   n: integer,
   combination: text,
   kernel: KERNEL,
+  ...SIDE,
 };
 export type PointRow = RowOf<typeof POINT>;
 const METRIC = pick(MEASUREMENT, 'suite', 'name', 'unit', 'better', 'stored_at');
@@ -81,15 +90,15 @@ export function trendSql({ suite, metric, combination, build }: InputOf<'getTren
   if (build !== undefined) conditions.push(`b.name = ${bind(build)}`);
   const statement = `
     select m.unit, m.better, m.median, m.lower_quartile, m.upper_quartile, cardinality(m.samples) as n, m.stored_at,
-      m.attempt_id, j.run_id, j.machine, j.combination, ${KERNEL_SQL} as kernel
+      m.attempt_id, j.run_id, coalesce(o.machine, j.machine) as machine, j.combination, ${KERNEL_SQL} as kernel, ${SIDE_SQL}
     from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
-      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+      ${kernelOf('m.role')}
     where ${conditions.join(' and ')}
     order by m.stored_at desc, m.attempt_id desc, m.seq desc limit ${TREND_POINTS_MAX + 1}`;
   return { text: statement, values };
 }
 
-/** Rows (newest first) as lines by combination, build name and unit, each oldest first. Pure. */
+/** Rows (newest first) as lines by combination, build name with its side, and unit, each oldest first. Pure. */
 export function arrangeTrend(rows: readonly PointRow[], combinations: readonly Combination[]): TrendLine[] {
   const byHash = new Map(combinations.map((combination) => [combination.hash, combination]));
   const lines = new Map<string, TrendLine>();
@@ -97,8 +106,9 @@ export function arrangeTrend(rows: readonly PointRow[], combinations: readonly C
     const combination = byHash.get(row.combination);
     if (combination === undefined) continue;
     const { unit, better, kernel } = row;
-    const key = [combination.label, combination.hash, kernel.name, unit, better].join('\n');
-    const line = lines.get(key) ?? { combination, build: kernel.name, unit, better, points: [] };
+    const side = { build: kernel.name, ...sideOf(row) };
+    const key = [combination.label, combination.hash, buildOfSide(side), unit, better].join('\n');
+    const line = lines.get(key) ?? { combination, ...side, unit, better, points: [] };
     lines.set(key, line);
     line.points.push({
       median: row.median,

@@ -22,7 +22,7 @@ import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
 import { CombinationName } from './CombinationName.js';
 import { ratioText } from './ratio.js';
-import { round, sideLine, SIZE_CHART, sizeScale, type SizeScale } from './size-chart.js';
+import { SizeChart } from './SizeChart.js';
 
 /** Series shown before the rest is asked for. */
 const FIRST_SERIES = 12;
@@ -74,8 +74,10 @@ export function MessageSizes({
 function Series({ series, comparison }: { series: SizeSeries; comparison: Comparison }): ReactNode {
   const { suite, series: name, unit, better, combination, points } = series;
   const title = `${suite}/${name}`;
+  // Two combinations have series of one name.
+  const called = comparison.combinations.length > 1 ? `${title} on ${placeLabel(comparison, combination)}` : title;
   return (
-    <section className="size-series" aria-label={title}>
+    <section className="size-series" aria-label={called}>
       <h3>
         {title}{' '}
         <span className="muted metric-unit">
@@ -85,7 +87,15 @@ function Series({ series, comparison }: { series: SizeSeries; comparison: Compar
       {comparison.combinations.length > 1 && (
         <CombinationName combination={undefined} {...comparison.combinations[combination]} />
       )}
-      {points.length > 1 && <SizeChart series={series} title={title} comparison={comparison} />}
+      {points.length > 1 && (
+        <SizeChart
+          title={called}
+          lines={(['a', 'b'] as const).map((side) => ({
+            name: `${side.toUpperCase()} ${comparison[side].kernel.name}`,
+            points: points.map(({ bytes, metric }) => ({ bytes, spread: metric[side] })),
+          }))}
+        />
+      )}
       <ListTable
         rows={points}
         keyOf={({ bytes }) => bytes}
@@ -131,81 +141,5 @@ function Ratio({ point: { metric } }: { point: SizePoint }): ReactNode {
         </span>
       )}
     </>
-  );
-}
-
-const SIDES = ['a', 'b'] as const;
-
-/** Medians of both sides over message sizes with their spread; the figures stand in the table below it. */
-function SizeChart({
-  series,
-  title,
-  comparison,
-}: {
-  series: SizeSeries;
-  title: string;
-  comparison: Comparison;
-}): ReactNode {
-  const scale = sizeScale(series);
-  if (scale === null) return null;
-  const { width, height, left, right, bottom } = { ...SIZE_CHART, width: scale.width };
-  return (
-    <figure className="size-chart">
-      <svg
-        viewBox={`0 0 ${width} ${height}`}
-        width={width}
-        height={height}
-        className="chart"
-        role="img"
-        aria-label={`${title} over message size, both axes logarithmic: A dashed, B solid; the figures are in the table`}
-      >
-        {scale.values.map((value) => (
-          <g key={value}>
-            <line x1={left} x2={width - right} y1={scale.y(value)} y2={scale.y(value)} className="chart-rule" />
-            <text x={left - 6} y={scale.y(value) + 3.5} textAnchor="end" className="chart-text">
-              {numberText(value)}
-            </text>
-          </g>
-        ))}
-        {scale.sizes.map(({ bytes, text }) => (
-          <text key={bytes} x={scale.x(bytes)} y={height - bottom + 18} textAnchor="middle" className="chart-text">
-            {text}
-          </text>
-        ))}
-        {SIDES.map((side) => (
-          <Side key={side} series={series} side={side} scale={scale} />
-        ))}
-      </svg>
-      <figcaption className="muted">
-        <span className="size-key size-a" aria-hidden="true" /> A {comparison.a.kernel.name} (dashed) ·{' '}
-        <span className="size-key size-b" aria-hidden="true" /> B {comparison.b.kernel.name} · both axes logarithmic,
-        bars from the lowest to the highest boot
-      </figcaption>
-    </figure>
-  );
-}
-
-function Side({ series, side, scale }: { series: SizeSeries; side: 'a' | 'b'; scale: SizeScale }): ReactNode {
-  return (
-    <g className={`size-side size-${side}`}>
-      <path d={sideLine(series, side, scale)} className="size-line" />
-      {series.points.map(({ bytes, metric }) => {
-        const spread = metric[side];
-        if (spread === null || spread.lowest <= 0) return null;
-        const x = round(scale.x(bytes));
-        return (
-          <g key={bytes}>
-            <line
-              x1={x}
-              x2={x}
-              y1={round(scale.y(spread.lowest))}
-              y2={round(scale.y(spread.highest))}
-              className="size-bar"
-            />
-            <circle cx={x} cy={round(scale.y(spread.median))} r="3" className="size-dot" />
-          </g>
-        );
-      })}
-    </g>
   );
 }

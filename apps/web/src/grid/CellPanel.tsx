@@ -49,7 +49,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
   return (
     <PanelFrame suite={what.suite} test={what.test} onClose={onClose}>
       <p className="row">
-        <PathChip kind={at.combination.identity.pathKind} />
+        {at.roles === undefined && <PathChip kind={at.combination.identity.pathKind} />}
         {at.machine !== null && at.roles === undefined && (
           <Link to="/machines/$machine" params={{ machine: at.machine }}>
             {at.machine}
@@ -101,7 +101,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
               <SuspectNotice suspects={result.suspects} />
               <CellEvidence
                 result={result}
-                kind={at.combination.identity.pathKind}
+                identity={at.combination.identity}
                 attempt={at.attemptId ?? ''}
                 suite={what.suite}
                 build={at.build.id}
@@ -133,7 +133,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
         {at.attemptId !== null && (
           <li>
             <Link to="/attempts/$attempt" params={{ attempt: at.attemptId }}>
-              Attempt on {at.machine ?? 'its machine'}
+              Attempt on {places[column]?.machine ?? 'its machine'}
             </Link>
           </li>
         )}
@@ -176,10 +176,12 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
               <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
                 {there === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={there} />}
                 <span>
-                  {other.machine === null ? other.combination.label : places[index]}
+                  {other.machine === null && other.roles === undefined
+                    ? other.combination.label
+                    : places[index]?.machine}
                   <span className="muted">
                     {' '}
-                    {other.build.name}
+                    {places[index]?.build}
                     {other.boot !== null && source === grid && `, ${bootText(other.boot)}`}
                   </span>
                 </span>

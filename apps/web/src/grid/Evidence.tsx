@@ -1,8 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import {
+  hardwareOfRole,
   proofText,
   SOLE_ROLE,
   VERDICT_TABLE,
+  type CombinationIdentity,
   type PathKind,
   type Proof,
   type ResultEvidence,
@@ -23,21 +25,22 @@ import { VerdictMark } from '../ui/verdict.js';
  */
 export function CellEvidence({
   result,
-  kind,
+  identity,
   attempt,
   suite,
   build = null,
   roles = [],
 }: {
   result: ResultEvidence;
-  kind: PathKind;
+  /** Of the combination: each side's path is of its own hardware. */
+  identity: CombinationIdentity;
   attempt: string;
   suite: string;
   /** What the first role runs, whose lines are linked; null where that is not known. */
   build?: string | null;
   roles?: readonly TestedRole[] | undefined;
 }): ReactNode {
-  if (result.role === SOLE_ROLE) return <Evidence cell={result} kind={kind} suite={suite} build={build} />;
+  if (result.role === SOLE_ROLE) return <Evidence cell={result} kind={identity.pathKind} suite={suite} build={build} />;
   return [result, ...result.others].map((each) => (
     <section key={each.role} aria-label={`Evidence of ${each.role}`}>
       <h3 className="row">
@@ -45,7 +48,7 @@ export function CellEvidence({
       </h3>
       <Evidence
         cell={each}
-        kind={kind}
+        kind={hardwareOfRole(identity, each.role).pathKind}
         suite={suite}
         build={roles.find(({ role }) => role === each.role)?.build.id ?? null}
       />

@@ -7,6 +7,7 @@ import {
   gitTitle,
   pairText,
   type GridColumn,
+  type HardwareIdentity,
 } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
@@ -114,8 +115,12 @@ function DenseHeader({
                   isTabStop={columns.length <= WIDE_COLUMNS}
                 >
                   <span className={isUpright ? 'upright' : 'level'}>
-                    {machines[0] ?? combination.identity.provider}
-                    {machines.length > 1 && ` +${machines.length - 1}`}
+                    {columns[own[0] ?? -1]?.roles?.map(({ machine }) => machine ?? '?').join(' ⇄ ') ?? (
+                      <>
+                        {machines[0] ?? combination.identity.provider}
+                        {machines.length > 1 && ` +${machines.length - 1}`}
+                      </>
+                    )}
                   </span>
                 </PickHardware>
                 <span className="unseen">
@@ -198,23 +203,33 @@ function columnTitle(column: GridColumn, boots: string | null): string {
 
 function Combination({ group: { combination, machines } }: { group: ColumnGroup }): ReactNode {
   const { identity } = combination;
-  const { platform } = identity;
+  const { role = '', peers = [] } = identity;
   return (
     <div className="combination-box" title={`${combination.label}\n${combination.hash.slice(0, 12)}`}>
       <span className="row tight">
-        <PathChip kind={identity.pathKind} />
+        {peers.length === 0 && <PathChip kind={identity.pathKind} />}
         {machines.map((machine) => (
           <Link key={machine} to="/machines/$machine" params={{ machine }}>
             {machine}
           </Link>
         ))}
       </span>
-      <span className="muted">
-        {identity.provider} → {identity.client} · {cpuFamilyName(platform.cpuVendor, platform.cpuFamily)}
-        {platform.iommu !== 'none' && ` · IOMMU ${platform.iommu}`}
-      </span>
+      {peers.length === 0 ? (
+        <span className="muted">{hardwareLabel(identity)}</span>
+      ) : (
+        [{ ...identity, role }, ...peers].map((side) => (
+          <span key={side.role} className="row tight muted">
+            <strong>{side.role}</strong> <PathChip kind={side.pathKind} /> {hardwareLabel(side)}
+          </span>
+        ))
+      )}
     </div>
   );
+}
+
+function hardwareLabel({ provider, client, platform }: HardwareIdentity): string {
+  const iommu = platform.iommu === 'none' ? '' : ` · IOMMU ${platform.iommu}`;
+  return `${provider} → ${client} · ${cpuFamilyName(platform.cpuVendor, platform.cpuFamily)}${iommu}`;
 }
 
 function Build({ column, boots, showRun }: { column: GridColumn; boots: string | null; showRun: boolean }): ReactNode {

@@ -118,9 +118,7 @@ function Results({
   return (
     <>
       <QuerySection query={query} what="the result">
-        {(result) => (
-          <CellEvidence result={result} kind={combination.identity.pathKind} attempt={attemptId} suite={suite} />
-        )}
+        {(result) => <CellEvidence result={result} identity={combination.identity} attempt={attemptId} suite={suite} />}
       </QuerySection>
       {VERDICT_TABLE[chosen.verdict].wrong && <FailureMemory attempt={attemptId} subject={{ suite, test }} />}
       {grid.combination === null && (

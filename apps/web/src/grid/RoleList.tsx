@@ -6,13 +6,15 @@ import type { ReactNode } from 'react';
 export function RoleList({ roles }: { roles: readonly TestedRole[] }): ReactNode {
   return (
     <ul className="roles" aria-label="Roles">
-      {roles.map(({ role, machine, pair, build, release }) => (
+      {roles.map(({ role, machine, pair, build }) => (
         <li key={role}>
           <strong>{role}</strong>{' '}
-          <Link to="/builds/$build" params={{ build: build.id }} title={release ?? 'release unknown'}>
+          <Link to="/builds/$build" params={{ build: build.id }} title={build.release ?? 'release unknown'}>
             {build.name}
           </Link>
-          {machine !== null && (
+          {machine === null ? (
+            <span className="muted"> on any machine</span>
+          ) : (
             <>
               {' on '}
               <Link to="/machines/$machine" params={{ machine }}>
@@ -31,5 +33,5 @@ export function RoleList({ roles }: { roles: readonly TestedRole[] }): ReactNode
 export const rolesText = (roles: readonly TestedRole[]): string[] =>
   roles.map(
     ({ role, machine, pair, build }) =>
-      `${role}: ${build.name}${machine === null ? '' : ` on ${machine}`}${pair === null ? '' : `, ${pairText(pair)}`}`,
+      `${role}: ${build.name} on ${machine ?? 'any machine'}${pair === null ? '' : `, ${pairText(pair)}`}`,
   );

@@ -78,6 +78,17 @@ describe('columns and rows', () => {
       { columns: [2], machines: ['m3'] },
     ]);
   });
+  it('keeps jobs on other machines apart where machines are told apart, by the machines of all roles', () => {
+    const single = column('a', 'base', 'm1');
+    const { aliases: _, ...build } = single.build;
+    const pair = (...machines: string[]) => ({
+      ...single,
+      roles: machines.map((machine, at) => ({ role: `r${at}`, machine, pair: null, build })),
+    });
+    const columns = [pair('m1', 'm2'), pair('m1', 'm2'), pair('m1', 'm3')];
+    expect(groupColumns(columns, true).map((group) => group.columns)).toEqual([[0, 1], [2]]);
+    expect(groupColumns(columns).map((group) => group.columns)).toEqual([[0, 1, 2]]);
+  });
   it('groups rows by suite and leaves out what the filter refuses', () => {
     expect(groupRows(grid, (text) => text !== 's1/one')).toEqual([
       { suite: 's1', rows: [1] },

@@ -1,4 +1,5 @@
 import {
+  machinesOf,
   PENDING_LETTER,
   VERDICT_BY_LETTER,
   VERDICT_TABLE,
@@ -31,7 +32,9 @@ export function groupColumns(columns: readonly GridColumn[], isByMachine = false
   const groups: ColumnGroup[] = [];
   columns.forEach((column, index) => {
     let group = groups.at(-1);
-    const isOther = isByMachine && group?.machines[0] !== column.machine && column.machine !== null;
+    const before = columns[index - 1];
+    const isOther =
+      isByMachine && before !== undefined && column.machine !== null && machinesOf(before) !== machinesOf(column);
     if (group?.combination.hash !== column.combination.hash || isOther) {
       group = { combination: column.combination, columns: [], machines: [] };
       groups.push(group);

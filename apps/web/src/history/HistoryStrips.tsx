@@ -43,7 +43,7 @@ function CombinationBox({ history, chosen }: { history: CombinationHistory; chos
         <Counts history={history} />
       </header>
       {lines.map((line) => (
-        <Strip key={line.build} line={line} where={combination.label} />
+        <Strip key={line.name} line={line} where={combination.label} />
       ))}
     </article>
   );
@@ -80,9 +80,9 @@ function Counts({ history: { counts } }: { history: CombinationHistory }): React
 function Strip({ line, where }: { line: HistoryLine; where: string }): ReactNode {
   return (
     <div className="strip">
-      <span className="strip-name">{line.build}</span>
+      <span className="strip-name">{line.name}</span>
       <div className="strip-frame">
-        <OneTabStop className="strip-marks" label={`Results of build ${line.build} on ${where}, oldest first`}>
+        <OneTabStop className="strip-marks" label={`Results of build ${line.name} on ${where}, oldest first`}>
           {byKernel(line.entries).map((group) => (
             <span key={group[0]?.attemptId} className="strip-kernel">
               <span className="strip-glyphs">

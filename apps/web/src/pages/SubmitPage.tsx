@@ -7,6 +7,7 @@ import { submissionApi, templatesQuery } from '../api/submissions.js';
 import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
+import { newRunId } from '../submit/run-id.js';
 import { Starters } from '../submit/Starters.js';
 import type { EditorHandle } from '../submit/YamlEditor.js';
 import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';
@@ -41,9 +42,15 @@ export function SubmitPage(): ReactNode {
     staleTime: 0,
     gcTime: 0,
   });
+  // A text keeps its id, so that it makes no second run where only the answer was lost.
+  const sent = useRef({ yaml: '', id: '' });
   const submit = useMutation({
-    mutationFn: () => submissionApi.call('submitRun', { body: { yaml } }),
+    mutationFn: () => {
+      if (sent.current.yaml !== yaml) sent.current = { yaml, id: newRunId() };
+      return submissionApi.call('submitRun', { body: sent.current });
+    },
     onSuccess: (run) => {
+      sent.current = { yaml: '', id: '' };
       sessionStorage.removeItem(DRAFT_KEY);
       void queries.invalidateQueries({ queryKey: ['runs'] });
       void navigate({ to: '/runs/$run', params: { run: run.id } });

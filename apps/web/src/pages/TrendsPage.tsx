@@ -1,6 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { changesOfLines, TREND_POINTS_MAX, unitText, type MetricView, type Trend } from '@peerlab/contracts';
+import {
+  buildOfSide,
+  changesOfLines,
+  TREND_POINTS_MAX,
+  unitText,
+  type MetricView,
+  type Trend,
+} from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { metricsQuery, trendQuery } from '../api/over-time.js';
@@ -178,7 +185,7 @@ function Charts({
       <div className="trend-cards">
         {shown.map((line, index) => (
           <TrendCard
-            key={[line.combination.hash, line.build, line.unit, line.better].join()}
+            key={[line.combination.hash, buildOfSide(line), line.unit, line.better].join()}
             line={line}
             chosen={chosen}
             changes={changes[index] ?? []}

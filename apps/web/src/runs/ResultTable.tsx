@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import {
   countVerdicts,
+  hardwareOfRole,
   proofText,
   unitText,
   VERDICT_TABLE,
@@ -84,7 +85,11 @@ export function ResultTable({
               result.proof !== null && (
                 <ProofLine
                   proof={result.proof}
-                  kind={attempt.combination?.identity.pathKind ?? null}
+                  kind={
+                    attempt.combination === null
+                      ? null
+                      : hardwareOfRole(attempt.combination.identity, result.role).pathKind
+                  }
                   isBounced={result.verdict === 'bounced'}
                 />
               ),

@@ -64,13 +64,12 @@ function Findings({ report, isEnded }: { report: Report; isEnded: boolean }): Re
         <>
           <h3>Jobs that ended early</h3>
           <ul className="findings">
-            {failures.map(({ build, machine, class: kind, message }, index) => (
+            {failures.map(({ place, class: kind, role, message }, index) => (
               <li key={index}>
                 <p className="row">
-                  <strong>
-                    {machine ?? 'build'}/{build}
-                  </strong>
+                  <strong>{place.name}</strong>
                   <span className="chip">{kind}</span>
+                  {role !== null && <span>of {role}</span>}
                 </p>
                 <p className="reason">{message}</p>
               </li>
@@ -158,8 +157,8 @@ function Matrix({ report }: { report: Report }): ReactNode {
           },
           {
             name: 'Machine',
-            render: ({ machine, build, topology }) => {
-              const attempt = report.attempts[`${machine}/${build}`];
+            render: ({ machine, name, topology }) => {
+              const attempt = report.attempts[name];
               return (
                 <>
                   {attempt === undefined ? (
@@ -176,11 +175,11 @@ function Matrix({ report }: { report: Report }): ReactNode {
           },
           {
             name: 'Build',
-            render: ({ build, config, boots }) => (
+            render: ({ build, kernels, config, boots }) => (
               <>
                 {build}, config {config}
                 {boots > 1 && `, ${bootsText(boots)}`}{' '}
-                <span className="muted">{releases.get(build) ?? 'not built'}</span>
+                <span className="muted">{kernels.map((kernel) => releases.get(kernel) ?? 'not built').join(', ')}</span>
               </>
             ),
           },

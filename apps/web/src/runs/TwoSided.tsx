@@ -20,6 +20,7 @@ import {
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { attemptQuery } from '../api/attempts.js';
+import { SizeChart } from '../compare/SizeChart.js';
 import { CopyButton } from '../ui/copy.js';
 import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -128,6 +129,15 @@ function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: reado
           {unitText(series.unit)}, {series.better} is better, measured by {series.role}
         </span>
       </h3>
+      {series.points.length > 1 && (
+        <SizeChart
+          title={`${series.suite}/${series.series} of ${series.role}`}
+          lines={kernels.map(({ name }, column) => ({
+            name,
+            points: series.points.map(({ bytes, values }) => ({ bytes, spread: values[column] ?? null })),
+          }))}
+        />
+      )}
       <ListTable
         rows={series.points}
         keyOf={({ bytes }) => bytes}

@@ -5,6 +5,8 @@ import { fleetQuery } from '../api/fleet.js';
 import { catalogueQuery } from '../api/submissions.js';
 import { BuildFields } from './BuildFields.js';
 import { readForm, setField, setList, type RunForm as Form } from './form-model.js';
+import { LabelPicks } from './LabelPicks.js';
+import { Picked } from './Picked.js';
 import { RoleFields } from './RoleFields.js';
 
 const PRIORITY = RunSpec.shape.priority.unwrap();
@@ -159,36 +161,16 @@ function Machines({
 }): ReactNode {
   const fleet = useQuery(fleetQuery());
   const known = fleet.data?.machines.map(({ name }) => name) ?? [];
-  const setNames = (names: readonly string[]): void => onChange(setList(yaml, ['machines', 'names'], names));
-  const labels = Object.entries(form.labels);
   return (
     <fieldset className="form-group">
       <legend>Machines</legend>
-      <div className="row tight">
-        {form.names.map((name) => (
-          <button
-            key={name}
-            type="button"
-            className="chip chip-button"
-            aria-label={`remove machine ${name}`}
-            onClick={() => setNames(form.names.filter((each) => each !== name))}
-          >
-            {name} <span aria-hidden="true">×</span>
-          </button>
-        ))}
-        <select
-          aria-label="add a machine"
-          value=""
-          onChange={({ target }) => target.value !== '' && setNames([...form.names, target.value])}
-        >
-          <option value="">{form.names.length === 0 ? 'any machine; choose …' : 'add …'}</option>
-          {known
-            .filter((name) => !form.names.includes(name))
-            .map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-        </select>
-      </div>
+      <Picked
+        label="machine"
+        none="any machine; choose …"
+        all={known}
+        chosen={form.names}
+        onChange={(names) => onChange(setList(yaml, ['machines', 'names'], names))}
+      />
       <Choices
         title="With a peer path of kind"
         all={PathKind.options}
@@ -206,11 +188,13 @@ function Machines({
           every provider and client pair, not one of each combination
         </label>
       </div>
-      {labels.length > 0 && (
-        <p className="muted">
-          and labels {labels.map(([key, value]) => `${key}=${value}`).join(', ')} (change them in the YAML)
-        </p>
-      )}
+      <LabelPicks
+        of="every machine"
+        labels={form.labels}
+        path={['machines', 'labels']}
+        yaml={yaml}
+        onChange={onChange}
+      />
     </fieldset>
   );
 }

@@ -60,7 +60,27 @@ describe('readForm', () => {
     const two = addRole(YAML, []);
     expect(formOf(two).roles.map(({ name }) => name)).toEqual(['client', 'server']);
     const chosen = setList(setList(two, ['roles', 1, 'machines', 'names'], ['v-b']), ['roles', 1, 'builds'], ['base']);
-    expect(formOf(chosen).roles[1]).toEqual({ name: 'server', machines: ['v-b'], builds: ['base'] });
+    const server = { name: 'server', machines: ['v-b'], builds: ['base'] };
+    const anything = { labels: {}, paths: [], suites: [], rdmaDevice: '' };
+    expect(formOf(chosen).roles[1]).toEqual({ ...anything, ...server });
+    const path = ['roles', 1];
+    const labelled = setField(chosen, [...path, 'machines', 'labels', 'lab'], 'a');
+    const narrow = [
+      (yaml: string) => setList(yaml, [...path, 'machines', 'paths'], ['BUS_ADDR']),
+      (yaml: string) => setList(yaml, [...path, 'suites'], ['p2p-functional']),
+      (yaml: string) => setField(yaml, [...path, 'rdmaDevice'], 'mlx5_0'),
+    ].reduce((yaml, edit) => edit(yaml), labelled);
+    const narrowed = { labels: { lab: 'a' }, paths: ['BUS_ADDR'], suites: ['p2p-functional'], rdmaDevice: 'mlx5_0' };
+    expect(formOf(narrow).roles[1]).toEqual({ ...narrowed, ...server });
+    expect(RunSpec.parse(parse(narrow)).roles?.[1]).toMatchObject({ rdmaDevice: 'mlx5_0', suites: ['p2p-functional'] });
+    // What is taken away again leaves nothing behind.
+    expect(
+      setField(
+        setField(two, ['roles', 0, 'machines', 'labels', 'lab'], 'a'),
+        ['roles', 0, 'machines', 'labels', 'lab'],
+        undefined,
+      ),
+    ).toBe(two);
     const related = `${chosen}relation: {sameLabels: [switch]}\n`;
     expect(formOf(related).sameLabels).toEqual(['switch']);
     const three = addRole(related, ['client', 'server']);

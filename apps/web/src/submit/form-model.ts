@@ -43,6 +43,12 @@ export type FormSource = 'base' | 'bundled' | 'git';
 export interface FormRole {
   name: string;
   machines: string[];
+  labels: Record<string, string>;
+  paths: string[];
+  /** Empty = every suite of the run. */
+  suites: string[];
+  /** Empty = any port. */
+  rdmaDevice: string;
   /** Empty = the kernel of the first role, and for that one every build. */
   builds: string[];
 }
@@ -74,9 +80,7 @@ export function readForm(yaml: string): FormReading {
         .catch([])
         .parse(suites)
         .map((suite) => (typeof suite === 'string' ? suite : suite.name)),
-      names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
-      paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
-      labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
+      ...readSelection(selection),
       roles: z.array(z.unknown()).catch([]).parse(roles).map(readRole),
       sameLabels: RoleRelation.catch({ sameLabels: [] }).parse(relation).sameLabels,
       allPairs: pairs === 'all',
@@ -129,15 +133,25 @@ function readBuild(value: unknown): FormBuild {
 
 const Role = z.object({
   name: z.coerce.string().catch(''),
-  machines: MachineSelection.optional().catch(undefined),
-  builds: z.array(z.string()).optional().catch(undefined),
+  machines: z.record(z.string(), z.unknown()).catch({}),
+  builds: z.array(z.string()).catch([]),
+  suites: z.array(z.string()).catch([]),
+  rdmaDevice: z.string().catch(''),
 });
 
 function readRole(value: unknown): FormRole {
   const role = Role.safeParse(value);
-  if (!role.success) return { name: '', machines: [], builds: [] };
-  const { name, machines, builds } = role.data;
-  return { name, machines: machines?.names ?? [], builds: builds ?? [] };
+  const { machines: selection, ...rest } = role.success ? role.data : Role.parse({});
+  const { names: machines, ...others } = readSelection(selection);
+  return { ...rest, ...others, machines };
+}
+
+function readSelection(selection: Record<string, unknown>): Pick<RunForm, 'names' | 'paths' | 'labels'> {
+  return {
+    names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
+    paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
+    labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
+  };
 }
 
 function sourceText(value: unknown): string {
@@ -258,7 +272,7 @@ function remove(document: Document, path: FieldPath): void {
   if (document.hasIn(path)) document.deleteIn(path);
   const parent = path.slice(0, -1);
   const held = parent.length === 0 ? null : document.getIn(parent);
-  if ((isMap(held) || isSeq(held)) && held.items.length === 0) document.deleteIn(parent);
+  if ((isMap(held) || isSeq(held)) && held.items.length === 0) remove(document, parent);
 }
 
 /** Returns the text unchanged when it cannot be parsed: an edit must not lose what the user types. */

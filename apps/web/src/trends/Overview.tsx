@@ -1,6 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { bootsText, OVERVIEW_POINTS_MAX, unitText, type OverviewLine, type TrendOverview } from '@peerlab/contracts';
+import {
+  bootsText,
+  buildOfSide,
+  OVERVIEW_POINTS_MAX,
+  unitText,
+  type OverviewLine,
+  type TrendOverview,
+} from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
 import { trendOverviewQuery } from '../api/over-time.js';
 import { CombinationName } from '../compare/CombinationName.js';
@@ -26,8 +33,8 @@ export function Overview({ matches }: { matches: (text: string) => boolean }): R
 
 function Charts({ overview, matches }: { overview: TrendOverview; matches: (text: string) => boolean }): ReactNode {
   const { combinations, lines, linesTotal, isCut } = overview;
-  const matching = lines.filter(({ suite, metric, build, combination }) =>
-    matches(`${suite}/${metric} ${build} ${combinations[combination]?.label ?? ''}`),
+  const matching = lines.filter((line) =>
+    matches(`${line.suite}/${line.metric} ${buildOfSide(line)} ${combinations[line.combination]?.label ?? ''}`),
   );
   const { shown, rest } = useFirst(matching, FIRST_CHARTS, 'charts');
   const moved = matching.filter(({ change }) => change !== null).length;
@@ -51,7 +58,7 @@ function Charts({ overview, matches }: { overview: TrendOverview; matches: (text
       <ul className="spark-cards">
         {shown.map((line) => (
           <SparkCard
-            key={[line.suite, line.metric, line.unit, line.better, line.combination, line.build].join('\n')}
+            key={[line.suite, line.metric, line.unit, line.better, line.combination, buildOfSide(line)].join('\n')}
             line={line}
             overview={overview}
           />
@@ -69,7 +76,7 @@ function Charts({ overview, matches }: { overview: TrendOverview; matches: (text
 }
 
 function SparkCard({ line, overview }: { line: OverviewLine; overview: TrendOverview }): ReactNode {
-  const { suite, metric, unit, build, medians, attempts, n, at, change } = line;
+  const { suite, metric, unit, medians, attempts, n, at, change } = line;
   const [pointed, setPointed] = useState<number | null>(null);
   const combination = overview.combinations[line.combination];
   const spark = sparkOf(medians);
@@ -84,7 +91,7 @@ function SparkCard({ line, overview }: { line: OverviewLine; overview: TrendOver
         <Link to="/trends" search={{ suite, metric, combination: combination?.hash }} className="strong">
           {metric}
         </Link>{' '}
-        <span className="muted">{build}</span>
+        <span className="muted">{buildOfSide(line)}</span>
       </p>
       <p>
         <span className={tone === null ? 'muted' : `change tone-${tone}`}>{text}</span>

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { bootsText, unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
+import { bootsText, buildOfSide, hardwareOfRole, unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import type { TrendsSearch } from '../search.js';
 import { countText, numberText } from '../ui/numbers.js';
@@ -20,7 +20,7 @@ export function TrendCard({
   chosen: TrendsSearch;
   axis: Axis;
 }): ReactNode {
-  const { combination, build, unit, better, points } = line;
+  const { combination, unit, better, points } = line;
   const newest = points.at(-1);
   const boots = new Set(points.map(({ attemptId }) => attemptId)).size;
   const n = points.reduce((sum, point) => sum + point.n, 0);
@@ -28,7 +28,7 @@ export function TrendCard({
     <article className="card trend-card">
       <header>
         <h2>
-          <PathChip kind={combination.identity.pathKind} /> {build}
+          <PathChip kind={hardwareOfRole(combination.identity, line.role ?? '').pathKind} /> {buildOfSide(line)}
         </h2>
         {newest !== undefined && (
           <p className="trend-newest">

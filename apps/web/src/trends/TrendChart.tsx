@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
-import { unitText, type ChangePoint, type TrendLine, type TrendPoint } from '@peerlab/contracts';
-import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react';
+import { buildOfSide, unitText, type ChangePoint, type TrendLine, type TrendPoint } from '@peerlab/contracts';
+import { useRef, useState, type ReactNode } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
+import { useWidth } from '../ui/element-width.js';
 import { numberText } from '../ui/numbers.js';
 import { OneTabStop } from '../ui/OneTabStop.js';
 import { exactText } from '../ui/time.js';
@@ -31,9 +32,9 @@ export function TrendChart({
   changes: readonly ChangePoint[];
   axis: Axis;
 }): ReactNode {
-  const { points, unit, build, combination } = line;
+  const { points, unit, combination } = line;
   const place = useRef<SVGSVGElement>(null);
-  const scale = chartScale(points, axis, useWidth(place));
+  const scale = chartScale(points, axis, useWidth(place, CHART.width));
   const [pointed, setPointed] = useState<number | null>(null);
   const named = pointed === null ? undefined : points[pointed];
   const { width } = scale;
@@ -41,7 +42,10 @@ export function TrendChart({
   const labels = tickTexts(scale.ticks);
   return (
     <>
-      <OneTabStop className="trend-chart" label={`Medians of ${build} on ${combination.label}, oldest first`}>
+      <OneTabStop
+        className="trend-chart"
+        label={`Medians of ${buildOfSide(line)} on ${combination.label}, oldest first`}
+      >
         <svg
           ref={place}
           viewBox={`0 0 ${width} ${height}`}
@@ -87,21 +91,6 @@ export function TrendChart({
       </p>
     </>
   );
-}
-
-/** Current width of an element in CSS pixels. The chart is drawn at this width, because scaling would scale its text. */
-function useWidth(element: RefObject<SVGSVGElement | null>): number {
-  const [width, setWidth] = useState<number>(CHART.width);
-  useEffect(() => {
-    const { current } = element;
-    if (current === null) return undefined;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry !== undefined && entry.contentRect.width > 0) setWidth(Math.round(entry.contentRect.width));
-    });
-    observer.observe(current);
-    return () => observer.disconnect();
-  }, [element]);
-  return width;
 }
 
 /** Every second kernel is shaded; each has its build-id where there is room. */

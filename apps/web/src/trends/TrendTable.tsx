@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
+import { buildOfSide, hardwareOfRole, unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -21,12 +21,12 @@ export function TrendTable({
 }
 
 function LineTable({ line, changes }: { line: TrendLine; changes: readonly ChangePoint[] }): ReactNode {
-  const { combination, build, unit, better, points } = line;
+  const { combination, unit, better, points } = line;
   const rows = points.map((point, index) => ({ point, index })).toReversed();
   return (
     <section aria-label={lineName(line)}>
       <h2 className="row">
-        <PathChip kind={combination.identity.pathKind} /> {build}
+        <PathChip kind={hardwareOfRole(combination.identity, line.role ?? '').pathKind} /> {buildOfSide(line)}
         <span className="muted">{combination.label}</span>
       </h2>
       <ListTable
@@ -95,5 +95,5 @@ function ChangeText({ line, change }: { line: TrendLine; change: ChangePoint | u
   );
 }
 
-const lineName = ({ combination, build, unit }: TrendLine): string =>
-  `${build} on ${combination.label}, ${unitText(unit)}`;
+const lineName = (line: TrendLine): string =>
+  `${buildOfSide(line)} on ${line.combination.label}, ${unitText(line.unit)}`;

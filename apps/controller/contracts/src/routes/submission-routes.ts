@@ -13,9 +13,12 @@ export const Submission = z.strictObject({
 });
 export type Submission = z.infer<typeof Submission>;
 
+/** `id`: what the run will be called. A submission whose answer was lost is sent again with the same one, and makes no second run. */
+export const NewRun = Submission.extend({ id: z.uuid().optional() });
+
 /** Routes of what makes a run: its file, what the file may name, templates. */
 export const SUBMISSION_ROUTES = {
-  submitRun: { method: 'POST', path: '/api/v1/runs', access: 'user', body: Submission, response: RunSummary },
+  submitRun: { method: 'POST', path: '/api/v1/runs', access: 'user', body: NewRun, response: RunSummary },
   checkRun: {
     method: 'POST',
     path: '/api/v1/runs/check',

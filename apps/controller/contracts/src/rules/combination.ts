@@ -55,6 +55,11 @@ export function combinationOfRoles(
   };
 }
 
+/** The hardware of a role of the combination; of a role that it does not have, that of the first one. */
+export function hardwareOfRole({ peers = [], ...first }: CombinationIdentity, role: string): HardwareIdentity {
+  return peers.find((peer) => peer.role === role) ?? first;
+}
+
 /**
  * Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD Zen 1/2"; with several roles e.g.
  * "client: … ⇄ server: … with base".

@@ -3,6 +3,7 @@ import { PENDING_LETTER, type Grid, type GridCell, type GridColumn } from '../sc
 import { pairText } from '../schema/paths.js';
 import type { JobState } from '../schema/states.js';
 import { VERDICT_BY_LETTER, VERDICT_TABLE } from '../schema/verdict.js';
+import { machinesOf } from './place.js';
 import { judgeRepeats } from './repeats.js';
 import { medianOf } from './significance/boots.js';
 import { bySeverity, worstVerdict, type Judged } from './verdict.js';
@@ -87,9 +88,11 @@ function foldKnown({ rows, known }: Grid, groups: readonly (readonly number[])[]
 /** The columns of each kernel on each machine and pair of devices. */
 function groupBoots(columns: readonly GridColumn[]): number[][] {
   const groups = new Map<string, number[]>();
-  columns.forEach(({ boot, combination, build, machine, pair, runId }, index) => {
+  columns.forEach((column, index) => {
+    const { boot, combination, build, pair, runId } = column;
     const devices = pair === null ? '' : pairText(pair);
-    const key = boot === null ? String(index) : [runId, combination.hash, build.id, machine, devices].join(' ');
+    const key =
+      boot === null ? String(index) : [runId, combination.hash, build.id, machinesOf(column), devices].join(' ');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [index]);
     else group.push(index);

@@ -1,11 +1,13 @@
 import type { Combination } from '../schema/combination.js';
 import type { HistoryEntry } from '../schema/history.js';
 import { isChange } from './change.js';
+import { buildOfSide } from './two-sided.js';
 import { isConclusive } from './verdict.js';
 
-/** Results of one build's name on one combination, oldest first. */
+/** Results of one build's name on one combination, of jobs with several roles those of one role; oldest first. */
 export interface HistoryLine {
-  build: string;
+  /** Of the build, with its side where there are several. */
+  name: string;
   entries: HistoryEntry[];
 }
 
@@ -23,7 +25,7 @@ export interface HistoryCounts {
 
 export interface CombinationHistory {
   combination: Combination;
-  /** By name of the build. */
+  /** By name. */
   lines: HistoryLine[];
   counts: HistoryCounts;
 }
@@ -40,8 +42,9 @@ export function arrangeHistory(
   for (const entry of entries.toReversed()) {
     const lines = groups.get(entry.combination) ?? new Map<string, HistoryEntry[]>();
     groups.set(entry.combination, lines);
-    const line = lines.get(entry.kernel.name) ?? [];
-    lines.set(entry.kernel.name, line);
+    const name = buildOfSide({ ...entry, build: entry.kernel.name });
+    const line = lines.get(name) ?? [];
+    lines.set(name, line);
     line.push(entry);
   }
   return combinations
@@ -50,8 +53,8 @@ export function arrangeHistory(
       const lines = groups.get(combination.hash);
       if (lines === undefined) return [];
       const arranged = [...lines]
-        .map(([build, entriesOfLine]) => ({ build, entries: entriesOfLine }))
-        .toSorted((a, b) => order(a.build, b.build));
+        .map(([name, entriesOfLine]) => ({ name, entries: entriesOfLine }))
+        .toSorted((a, b) => order(a.name, b.name));
       return [{ combination, lines: arranged, counts: countHistory(arranged) }];
     });
 }

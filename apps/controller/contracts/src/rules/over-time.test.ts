@@ -137,13 +137,33 @@ describe('arrangeHistory', () => {
       };
     });
 
+  it('keeps the roles of a job apart, a further one by the kernel that it faced', () => {
+    const [server, client, other] = entries(one.hash, 'base pass k0', 'new fail k1', 'new pass k1');
+    if (server === undefined || client === undefined || other === undefined) throw new Error('an entry is missing');
+    const facing = (build: string) => ({ role: 'client', facing: { role: 'server', build } });
+    const [history] = arrangeHistory(
+      [
+        { ...server, role: 'server' },
+        { ...client, ...facing('base') },
+        { ...other, ...facing('new') },
+      ],
+      [one],
+    );
+    expect(history?.lines.map(({ name }) => name)).toEqual([
+      'client new with server base',
+      'client new with server new',
+      'server base',
+    ]);
+    expect(history?.counts).toMatchObject({ n: 3, changes: 0 });
+  });
+
   it('puts the oldest left, one line for a build, combinations by label', () => {
     const arranged = arrangeHistory(
       [...entries(one.hash, 'series pass k2', 'base fail k0', 'series fail k1'), ...entries(two.hash, 'base pass k0')],
       [one, two],
     );
     expect(arranged.map((each) => each.combination.label)).toEqual(['first', 'second']);
-    expect(arranged[1]?.lines.map(({ build, entries: line }) => [build, line.map(({ verdict }) => verdict)])).toEqual([
+    expect(arranged[1]?.lines.map(({ name, entries: line }) => [name, line.map(({ verdict }) => verdict)])).toEqual([
       ['base', ['fail']],
       ['series', ['fail', 'pass']],
     ]);

@@ -1,6 +1,7 @@
 import type { GridColumn } from '../schema/grid.js';
 import { VERDICT_BY_LETTER } from '../schema/verdict.js';
 import { fewOf } from '../schema/problem.js';
+import { machinesOf } from './place.js';
 import { isConclusive, worstVerdict } from './verdict.js';
 
 /** Machines with one combination of hardware that ran one test on one kernel, by whether it passed there. */
@@ -30,16 +31,17 @@ export function twinsText(
 }
 
 /**
- * The columns whose figures a column is compared with, in their order: those of the same machine, where it has others with
- * the same hardware beside it, and else of all machines with that hardware.
+ * The columns whose figures a column is compared with, in their order: those of the same machine (of all roles), where it
+ * has others with the same hardware beside it, and else of all machines with that hardware.
  */
 export function columnsBeside(
-  columns: readonly Pick<GridColumn, 'combination' | 'machine'>[],
+  columns: readonly Pick<GridColumn, 'combination' | 'machine' | 'roles'>[],
   column: number,
 ): number[] {
   const own = columns[column];
   const alike = [...columns.keys()].filter((at) => columns[at]?.combination.hash === own?.combination.hash);
-  const ofMachine = alike.filter((at) => columns[at]?.machine === own?.machine);
+  const placeAt = (at: number): string => machinesOf(columns[at] ?? { machine: null });
+  const ofMachine = alike.filter((at) => placeAt(at) === placeAt(column));
   return ofMachine.length > 1 ? ofMachine : alike;
 }
 

@@ -1,6 +1,7 @@
 import type { AttemptDetail } from '../schema/attempts.js';
 import type { BootSpread } from '../schema/compare.js';
 import type { JobView, RunDetail } from '../schema/run-detail.js';
+import type { TestedSide } from '../schema/tested-role.js';
 import type { Verdict } from '../schema/verdict.js';
 import { messageSizeOf } from './message-size.js';
 import { bySeverity } from './verdict.js';
@@ -29,13 +30,14 @@ export interface JobSide {
 /** The sides of a job that several machines carry out; null for any other one. Those that its newest attempt had, or it wants. */
 export function sidesOfJob({ build, combination, attempts }: JobView): JobSide[] | null {
   const attempt = attempts.at(-1);
-  if (attempt !== undefined) return sidesOf(attempt);
+  if (attempt !== undefined) return sidesOfAttempt(attempt);
   const { role, peers = [] } = combination?.identity ?? {};
   if (role === undefined || peers.length === 0) return null;
   return [{ role, build }, ...peers].map((side) => ({ role: side.role, build: side.build, machine: null }));
 }
 
-function sidesOf({ participants }: Pick<JobView['attempts'][number], 'participants'>): JobSide[] | null {
+/** The sides of an attempt of several machines; null for any other one. */
+export function sidesOfAttempt({ participants }: Pick<JobView['attempts'][number], 'participants'>): JobSide[] | null {
   const sides = participants.map(({ role, build, machine }) => ({ role, build: build?.name ?? '?', machine }));
   return sides.length > 1 ? sides : null;
 }
@@ -43,6 +45,12 @@ function sidesOf({ participants }: Pick<JobView['attempts'][number], 'participan
 /** The sides in a line: `server base on m1, client new on m2`. */
 export const sidesText = (sides: readonly JobSide[]): string =>
   sides.map(({ role, build, machine }) => `${role} ${build}${machine === null ? '' : ` on ${machine}`}`).join(', ');
+
+/** `base`; of one of several roles `server base`, of a further one `client new with server base`. */
+export function buildOfSide({ build, role, facing }: TestedSide & { build: string }): string {
+  if (role === undefined) return build;
+  return facing === undefined ? `${role} ${build}` : `${role} ${build} with ${facing.role} ${facing.build}`;
+}
 
 /** The matrix of a run whose jobs have two machines each; null where there is no such job. */
 export function twoSidedMatrix({ jobViews }: Pick<RunDetail, 'jobViews'>): TwoSidedMatrix | null {
@@ -113,7 +121,7 @@ export function twoSidedSizes(
   const kernels: TwoSidedKernels[] = [];
   const found = new Map<string, Omit<TwoSidedSeries, 'points'> & { sizes: Map<number, Map<number, Boot[]>> }>();
   for (const attempt of attempts) {
-    const sides = sidesOf(attempt);
+    const sides = sidesOfAttempt(attempt);
     if (sides?.length !== 2) continue;
     const name = sides.map(({ role, build }) => `${role}: ${build}`).join(', ');
     if (!kernels.some((each) => each.name === name))

@@ -59,6 +59,8 @@ export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
   labSuites: z.array(SuiteDefinition).max(FARM_LAB_SUITES_MAX),
   /** Those of all builders; null = none of them builds from other sources than the farm's base. */
   repositories: z.array(RepositoryUrl).nullable(),
+  /** Names of the RDMA devices of all machines, as their inventories have them. Absent where they were not asked for. */
+  rdmaDevices: z.array(z.string()).optional(),
   /**
    * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue
    * never do: names are not checked then.

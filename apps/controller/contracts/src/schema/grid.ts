@@ -2,33 +2,22 @@ import { z } from 'zod';
 import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { Name, SuiteName } from './ids.js';
-import { BuiltGit } from './kernel-source.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
 import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
-import { TestedRole } from './tested-role.js';
+import { NamedKernel, TestedRole } from './tested-role.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
 /** One column of the grid: a kernel build on one hardware combination, or one boot of it. */
 export const GridColumn = z.object({
   combination: Combination,
-  build: z.object({
-    id: z.uuid(),
-    name: Name,
-    release: z.string().nullable(),
-    buildId: z.string().nullable(),
-    /** Null while it is not built. */
-    features: z.array(z.string()).nullable(),
-    /** Name of the kernel configuration. */
-    config: Name.nullable(),
+  build: NamedKernel.extend({
     /** Other names under which runs tested the same kernel, by build-id, on this combination; each once, sorted. */
     aliases: z.array(Name).default([]),
-    /** Null where it is not of a git repository. */
-    git: BuiltGit.nullable().default(null),
   }),
   machine: Name.nullable(),
   /** The devices that were tested there. */

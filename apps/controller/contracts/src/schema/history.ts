@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Name, Sha256, SuiteName } from './ids.js';
 import { BuiltGit } from './kernel-source.js';
-import { Role } from './participants.js';
 import { EvidenceLines } from './results.js';
+import { TestedSide } from './tested-role.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
 
@@ -32,8 +32,8 @@ export const HistoryQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(100),
 });
 
-/** One result of the test. */
-export const HistoryEntry = z.object({
+/** One result of the test, with the kernel of the machine that reported it. */
+export const HistoryEntry = TestedSide.extend({
   attemptId: z.uuid(),
   verdict: Verdict,
   reason: z.string().nullable(),
@@ -42,8 +42,6 @@ export const HistoryEntry = z.object({
   at: z.iso.datetime(),
   run: z.object({ id: z.uuid(), name: z.string() }),
   kernel: TestedKernel,
-  /** Of the participant that reported it; absent where the attempt has one. */
-  role: Role.optional(),
   machine: Name.nullable(),
   /** Hash of one of the answer's combinations. */
   combination: Sha256,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { TestedKernel } from './history.js';
 import { Name, Sha256, SuiteName } from './ids.js';
 import { Combination } from './combination.js';
+import { TestedSide } from './tested-role.js';
 
 /** Points of a trend at most: the newest ones. */
 export const TREND_POINTS_MAX = 500;
@@ -28,8 +29,8 @@ export const TrendPoint = z.object({
 });
 export type TrendPoint = z.infer<typeof TrendPoint>;
 
-/** Points of one build's name on one combination, oldest first. */
-export const TrendLine = z.object({
+/** Points of one build's name on one combination, as one role measured them, oldest first. */
+export const TrendLine = TestedSide.extend({
   combination: Combination,
   build: Name,
   unit: z.string(),
@@ -51,7 +52,7 @@ export const OVERVIEW_POINTS_MAX = 200;
 export const OVERVIEW_LINES_MAX = 400;
 
 /** One metric of one build's name on one combination, in short. */
-export const OverviewLine = z.object({
+export const OverviewLine = TestedSide.extend({
   suite: SuiteName,
   metric: z.string(),
   unit: z.string(),

@@ -14,6 +14,7 @@ const known: Known = {
   configs: [{ name: 'peerlab' }, { name: 'debug' }],
   repositories: [{ name: 'https://git.example.org/linux.git' }],
   bundles: [{ name: 'a'.repeat(64), detail: 'base' }],
+  rdmaDevices: [{ name: 'mlx5_0' }],
 };
 
 /** What fits where `▮` stands in a text. */
@@ -129,6 +130,16 @@ describe('values', () => {
   it('are not those in the list already', () => {
     expect(at('suites:\n  - kunit\n  - ▮\n  - p2p-perf\n').labels).toEqual(['p2p-functional', ...SUITE]);
     expect(at('suites: [kunit, ▮, p2p-perf]').labels).toEqual(['p2p-functional', ...SUITE]);
+  });
+
+  it('of roles and what relates them are those of the run and of the farm', () => {
+    const builds = 'builds:\n  - name: base\n    series: []\n  - {name: "new"}\n';
+    expect(at(`${builds}roles:\n  - name: server\n    builds: [▮]\n`).labels).toEqual(['base', 'new']);
+    expect(at(`${builds}roles:\n  - name: server\n    builds: [base, ▮]\n`).labels).toEqual(['new']);
+    expect(at('suites: [kunit]\nroles: [{suites: [▮]}]').labels).toEqual(['kunit']);
+    expect(at('roles:\n  - machines: {names: [▮]}').labels).toEqual(['v-switch', '7th']);
+    expect(at('roles:\n  - rdmaDevice: ▮').labels).toEqual(['mlx5_0']);
+    expect(at('relation:\n  sameLabels: [▮]').labels).toEqual(['lab']);
   });
 
   it('of a build are the suites of its run', () => {

@@ -110,12 +110,15 @@ function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   const [last, parent, grand] = path.toReversed();
   if (typeof last === 'number') {
     if (parent === 'names') return knownNames(known, 'machine');
+    if (parent === 'builds' && grand !== undefined) return buildsOfRun(cursor);
+    if (parent === 'sameLabels') return knownNames(known, 'label');
     if (parent === 'suites') return grand === undefined ? knownNames(known, 'suite') : suitesOfRun(cursor, known);
   }
   if (parent === 'labels' && typeof last === 'string') return knownNames(known, 'label', last);
   if (last === 'config') return knownNames(known, 'config');
   if (last === 'url' && parent === 'git') return knownNames(known, 'repository');
   if (last === 'bundle') return knownNames(known, 'bundle');
+  if (last === 'rdmaDevice') return knownNames(known, 'rdmaDevice');
   return listed;
 }
 
@@ -124,6 +127,9 @@ function suitesOfRun(cursor: Cursor, known: Known): Named[] {
   const listed = cursor.listAt(['suites']);
   return (listed.length > 0 ? listed : known.defaultSuites).map((name) => ({ name, about: 'a suite of this run' }));
 }
+
+const buildsOfRun = (cursor: Cursor): Named[] =>
+  cursor.namesAt(['builds']).map((name) => ({ name, about: 'a build of this run' }));
 
 function valueOption({ name, detail = '', about }: Named): Completion {
   const insert = plain(name);

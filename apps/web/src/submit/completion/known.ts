@@ -19,11 +19,14 @@ export interface Known {
   bundles: readonly Named[];
   /** Git repositories that a builder allows. */
   repositories: readonly Named[];
+  /** Names of RDMA devices of the machines. */
+  rdmaDevices: readonly Named[];
 }
 
 /** Names that a run can use, from what the farm can build, its machines and its newest builds. */
 export function knownOf(
-  catalogue: Pick<FarmCatalogue, 'suites' | 'configs'> & Partial<Pick<FarmCatalogue, 'labSuites' | 'repositories'>>,
+  catalogue: Pick<FarmCatalogue, 'suites' | 'configs'> &
+    Partial<Pick<FarmCatalogue, 'labSuites' | 'repositories' | 'rdmaDevices'>>,
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
   builds: readonly BuildSummary[],
 ): Known {
@@ -50,6 +53,7 @@ export function knownOf(
       ...builds.flatMap(({ manifest }) => (manifest === null ? [] : [{ name: manifest.config.name }])),
     ]),
     repositories: (catalogue.repositories ?? []).map((name) => ({ name })),
+    rdmaDevices: (catalogue.rdmaDevices ?? []).map((name) => ({ name })),
     bundles: namedOnce(
       builds.flatMap(({ name, runName, manifest, bundle }) =>
         // A bundle that retention removed cannot be tested again.
@@ -71,7 +75,7 @@ function namedOnce(all: readonly Named[]): Named[] {
 /** Names of a kind; for labels their keys, or the values of the given label. */
 export function knownNames(
   known: Known,
-  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle' | 'repository',
+  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle' | 'repository' | 'rdmaDevice',
   label?: string,
 ): Named[] {
   switch (kind) {
@@ -85,6 +89,8 @@ export function knownNames(
       return [...known.bundles];
     case 'repository':
       return [...known.repositories];
+    case 'rdmaDevice':
+      return [...known.rdmaDevices];
     case 'label':
       if (label !== undefined) return (known.labels.get(label) ?? []).map((name) => ({ name }));
       return [...known.labels].map(([name, values]) => ({

@@ -1,5 +1,5 @@
 import type { FieldPath } from '../form-model.js';
-import { keysOfMap, parseYaml, pathOf, textsOfList, type YamlNode, type YamlTree } from './tree.js';
+import { keysOfMap, parseYaml, pathOf, namesOfList, textsOfList, type YamlNode, type YamlTree } from './tree.js';
 
 /** Position of the cursor in the structure of a run. */
 export interface Place {
@@ -31,6 +31,8 @@ export interface Cursor {
   quote: string;
   /** The texts in the list at a path, such as the suites of the run; empty when there is none. */
   listAt: (path: FieldPath) => readonly string[];
+  /** The names of the maps in such a list, such as the builds of the run. */
+  namesAt: (path: FieldPath) => readonly string[];
 }
 
 /** Replaces the word at the cursor while the text is parsed; a private character that no run contains. */
@@ -57,7 +59,14 @@ export function placeOf(text: string, cursor: number): Cursor {
   const isAlone = /^[ ]*(?:- +)*$/.test(before.slice(lineStart)) && /^[ \t]*(?:#.*)?(?:\r?\n|$)/.test(after);
   const tree = parseYaml(`${before}${MARK}${isAlone ? ':' : ''}${after}`);
   const column = before.length - lineStart;
-  return { place: placeOfMark(tree, isAlone, column), from, to, typed, quote, listAt: (path) => listAt(tree, path) };
+  const textsAt =
+    (read: typeof textsOfList) =>
+    (path: FieldPath): string[] => {
+      const node = nodeAt(tree, path);
+      return node === null ? [] : read(tree, node).filter((text) => text !== MARK);
+    };
+  const place = placeOfMark(tree, isAlone, column);
+  return { place, from, to, typed, quote, listAt: textsAt(textsOfList), namesAt: textsAt(namesOfList) };
 }
 
 /** @param column at which the mark stands in its line */
@@ -127,8 +136,8 @@ function hasAncestor(node: YamlNode, names: readonly string[]): boolean {
   return false;
 }
 
-/** The texts in the list at a path of keys. */
-function listAt(tree: YamlTree, path: FieldPath): string[] {
+/** The node at a path of keys. */
+function nodeAt(tree: YamlTree, path: FieldPath): YamlNode | null {
   let node: YamlNode | null = tree.root.getChild('Document')?.firstChild ?? null;
   for (const step of path) {
     const pair: YamlNode | undefined = node
@@ -136,5 +145,5 @@ function listAt(tree: YamlTree, path: FieldPath): string[] {
       .find((each) => pathOf(tree.text, each).at(-1) === step);
     node = pair?.lastChild ?? null;
   }
-  return node === null ? [] : textsOfList(tree, node).filter((text) => text !== MARK);
+  return node;
 }

@@ -98,6 +98,17 @@ export function textsOfList({ text }: YamlTree, list: YamlNode): string[] {
   });
 }
 
+/** What the maps of a list have under the key `name`; what has none is left out. */
+export function namesOfList({ text }: YamlTree, list: YamlNode): string[] {
+  return list.getChildren('Item').flatMap((item) => {
+    const pair = item.firstChild?.getChildren('Pair').find((each) => keyOfPair(text, each) === 'name');
+    const value = pair?.lastChild;
+    return value?.name === 'Literal' || value?.name === 'QuotedLiteral'
+      ? [unquoted(text.slice(value.from, value.to))]
+      : [];
+  });
+}
+
 /** Path of a node: the keys and places from the top of the run down to it. */
 export function pathOf(text: string, node: YamlNode): FieldPath {
   const path: (string | number)[] = [];

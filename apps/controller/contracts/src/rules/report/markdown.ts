@@ -3,7 +3,7 @@ import { BOOTS_MIN, LEVEL } from '../significance/boots.js';
 import { gitTitle } from '../git-source.js';
 import { RATIOS_ONLY } from '../combination.js';
 import { bootsText } from '../significance/words.js';
-import type { MachineMetrics, MetricValue } from './metrics.js';
+import { metricNames, type MachineMetrics, type MetricValue } from './metrics.js';
 import type { Finding, RunReport, SkipGroup } from './model.js';
 import { markdownTable, oneLine } from './table.js';
 import type { Verdict } from '../../schema/verdict.js';
@@ -35,10 +35,7 @@ export function renderReport(report: RunReport): string {
   ];
   if (report.known.length > 0) parts.push('### Known failures', list(report.known.map(findingText)));
   if (report.failures.length > 0) {
-    parts.push(
-      '### Jobs that ended early',
-      list(report.failures.map((f) => `${f.machine ?? 'build'}/${f.build}: **${f.class}** ${oneLine(f.message)}`)),
-    );
+    parts.push('### Jobs that ended early', list(report.failures.map(failureText)));
   }
   if (report.unrun.length > 0) parts.push('### Did not run', list(report.unrun.map(findingText)));
   if (report.skips.length > 0) parts.push('### Skipped', list(report.skips.map(skipText)));
@@ -120,6 +117,10 @@ function suspectText({ machine, reason, attempts }: RunReport['suspects'][number
   return `**${machine}** failed a health check (${oneLine(reason)}) after it ran ${what} of this run: do not trust them`;
 }
 
+function failureText({ place, class: kind, role, message }: RunReport['failures'][number]): string {
+  return `${place.name}: **${kind}**${role === null ? '' : ` of ${role}`} ${oneLine(message)}`;
+}
+
 function skipText({ suite, reason, tests, places }: SkipGroup): string {
   return `${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
 }
@@ -158,17 +159,19 @@ function overview(machines: readonly MachineMetrics[]): string {
  * machines and builds are few: a page stays narrow.
  */
 export function overviewCells(machines: readonly MachineMetrics[]): { head: string[]; rows: string[][] } {
-  const aliases = [
-    ...new Set(machines.flatMap(({ rows }) => rows.map(({ name }) => name).filter((name) => name.includes('.alias')))),
-  ];
+  const found = machines.flatMap(({ rows }) => rows).filter(({ name }) => name.includes('.alias'));
+  const aliases = [...new Map(found.map((row) => [`${row.suite}/${row.name}`, row])).values()];
+  const called = metricNames(aliases);
   const columns = machines.flatMap(({ machine, builds, rows }) =>
     builds.map((build, at) => ({
       head: `${machine}/${build}`,
-      cells: aliases.map((alias) => comparedText(rows.find(({ name }) => name === alias)?.values[at] ?? null)),
+      cells: aliases.map(({ suite, name }) =>
+        comparedText(rows.find((row) => row.suite === suite && row.name === name)?.values[at] ?? null),
+      ),
     })),
   );
   const used = columns.filter(({ cells }) => cells.some((cell) => cell !== ''));
-  const rows = aliases.map((alias, at) => [alias, ...used.map(({ cells }) => cells[at] ?? '')]);
+  const rows = called.map((name, at) => [name, ...used.map(({ cells }) => cells[at] ?? '')]);
   return {
     head: ['Metric', ...used.map(({ head }) => head)],
     rows: rows.filter((row) => row.slice(1).some((cell) => cell !== '')),
@@ -195,6 +198,7 @@ function metricTable(machine: MachineMetrics): string {
 /** The table of a machine's figures as texts: head and rows, without columns that no row has. */
 export function metricCells({ builds, rows }: MachineMetrics): { head: string[]; rows: string[][] } {
   const head = builds.flatMap((build) => [build, '÷ RAM', '÷ fallback', '÷ before']);
+  const called = metricNames(rows);
   // A comparison that no row of the build has is no column.
   const cells = rows.map(({ values }) =>
     values.flatMap((value) => [
@@ -208,8 +212,8 @@ export function metricCells({ builds, rows }: MachineMetrics): { head: string[];
   const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
   return {
     head: ['Metric', 'Unit', ...keep(head)],
-    rows: rows.map(({ name, unit, better }, index) => [
-      name,
+    rows: rows.map(({ unit, better }, index) => [
+      called[index] ?? '',
       `${unitText(unit)}, ${better} is better`,
       ...keep(cells[index] ?? []),
     ]),

@@ -1,16 +1,15 @@
-import type { Grid } from '../../schema/grid.js';
+import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { MetricNoise } from '../../schema/metric.js';
+import type { PlaceName } from '../place.js';
 import { medianOf, type Boot } from '../significance/boots.js';
 import { judgeMetrics, type Judgement, type MetricSides } from '../significance/judge.js';
 import { NO_NOISE, noisier } from '../significance/noise.js';
 
-/** Where a result was obtained: one column of the grid. */
-export interface Place {
-  machine: string;
+/** Where a result was obtained: one column of the grid. Of several roles each text is of all of them (rules/place.ts). */
+export interface Place extends PlaceName {
   topology: string;
   pathKind: string;
   iommu: string;
-  build: string;
   config: string;
 }
 
@@ -33,9 +32,9 @@ export interface MetricValue {
   says: Pick<Judgement, 'says' | 'why'> | null;
 }
 
-export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
+export interface MachineMetrics extends Omit<Place, 'build' | 'name' | 'config'> {
   builds: string[];
-  rows: { name: string; unit: string; better: 'lower' | 'higher'; values: (MetricValue | null)[] }[];
+  rows: { suite: string; name: string; unit: string; better: 'lower' | 'higher'; values: (MetricValue | null)[] }[];
 }
 
 /**
@@ -97,12 +96,19 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
   if (first === undefined || measured.length === 0) return null;
   const builds = [...new Set(measured.map((column) => places[column]?.build ?? '?'))];
   const columnsOf = (build: string): number[] => measured.filter((column) => places[column]?.build === build);
+  const kernelsAt = (at: number): Pick<GridColumn['build'], 'features' | 'buildId'>[] => {
+    const column = grid.columns[at];
+    return column === undefined ? [] : (column.roles?.map(({ build }) => build) ?? [column.build]);
+  };
   const base = builds.find((build) =>
-    columnsOf(build).some((column) => grid.columns[column]?.build.features?.length === 0),
+    columnsOf(build).some((column) => kernelsAt(column).every(({ features }) => features?.length === 0)),
   );
-  const buildIdOf = (build: string | undefined): string | null =>
-    grid.columns[columnsOf(build ?? '')[0] ?? -1]?.build.buildId ?? null;
-  const isBaseKernel = (build: string): boolean => buildIdOf(build) !== null && buildIdOf(build) === buildIdOf(base);
+  const buildIdsOf = (build: string | undefined): (string | null)[] =>
+    kernelsAt(columnsOf(build ?? '')[0] ?? -1).map(({ buildId }) => buildId);
+  const isBaseKernel = (build: string): boolean => {
+    const [own, other] = [buildIdsOf(build), buildIdsOf(base)];
+    return own.length > 0 && own.every((buildId, role) => buildId !== null && buildId === other[role]);
+  };
   const bootsOf = (values: Values | undefined, build: string | undefined): Boot[] =>
     columnsOf(build ?? '').flatMap((column) => {
       const [value, at] = [values?.[column], grid.columns[column]];
@@ -111,9 +117,10 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
     });
   const valuesOf = (suite: string, name: string | null): Values | undefined =>
     grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values;
-  const hash = grid.columns[measured[0] ?? -1]?.combination.hash ?? '';
-  const noiseOf = (suite: string, name: string | null): MetricNoise =>
-    grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.noise[hash] ?? NO_NOISE;
+  const noiseOf = (suite: string, name: string | null, build: string): MetricNoise => {
+    const hash = grid.columns[columnsOf(build)[0] ?? -1]?.combination.hash ?? '';
+    return grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.noise[hash] ?? NO_NOISE;
+  };
   const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
     const fallback = counterpart(name, 'fallback');
     const ofRam = valuesOf(suite, counterpart(name, 'ram'));
@@ -138,12 +145,15 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
                 a: before,
                 b: boots,
                 // An alias is compared with the fallback: the noisier of the two.
-                noise: noisier(noiseOf(suite, name), noiseOf(suite, name.includes('.alias') ? fallback : name)),
+                noise: noisier(
+                  noiseOf(suite, name, build),
+                  noiseOf(suite, name.includes('.alias') ? fallback : name, build),
+                ),
                 isSameKernel: isBaseKernel(build),
               },
       };
     });
-    return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];
+    return own.some((value) => value !== null) ? [{ suite, name, unit, better, values: own }] : [];
   });
   const { topology, pathKind, iommu } = first;
   return { machine, topology, pathKind, iommu, builds, rows };
@@ -169,4 +179,11 @@ function spreadOf(
     boots: values.length,
     n: values.reduce((sum, { n }) => sum + n, 0),
   };
+}
+
+/** How metrics are called beside each other: one whose name several suites have, with its suite. */
+export function metricNames(metrics: readonly { suite: string; name: string }[]): string[] {
+  const suites = new Map<string, Set<string>>();
+  for (const { suite, name } of metrics) suites.set(name, (suites.get(name) ?? new Set()).add(suite));
+  return metrics.map(({ suite, name }) => ((suites.get(name)?.size ?? 0) > 1 ? `${suite}/${name}` : name));
 }

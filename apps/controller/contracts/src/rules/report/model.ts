@@ -1,18 +1,21 @@
 import type { FailureClass } from '../../schema/failure.js';
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
-import { isVirtual } from '../combination.js';
+import { hardwareOfRole, isVirtual } from '../combination.js';
 import { foldBoots } from '../fold-boots.js';
 import { marksOf, markText } from '../known-failure.js';
-import { placeNames } from '../place.js';
+import { placeNames, placeOfJob, textOfRoles, type PlaceName } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
+import type { HardwareIdentity } from '../../schema/combination.js';
 import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { BuiltGit } from '../../schema/kernel-source.js';
 import type { MachineSummary } from '../../schema/machines.js';
-import type { RunDetail } from '../../schema/run-detail.js';
+import type { JobView, RunDetail } from '../../schema/run-detail.js';
 
 export interface MatrixRow extends Place {
   verdict: Verdict | null;
+  /** Names of its builds, each once. */
+  kernels: string[];
   /** Boots of the build on the machine. */
   boots: number;
   /** By suite; absent where the suite did not run. */
@@ -57,7 +60,14 @@ export interface RunReport {
   /** Attempt by place, as findings and skips name the places; of several boots that with the worst verdict. */
   attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
-  failures: { build: string; machine: string | null; class: FailureClass; message: string }[];
+  failures: {
+    kind: JobView['kind'];
+    place: PlaceName;
+    class: FailureClass;
+    /** Whose failure it is, where there are several. */
+    role: string | null;
+    message: string;
+  }[];
   /** Machines that turned out sick after they ran a part of it. */
   suspects: { machine: string; reason: string; attempts: number }[];
   machines: MachineMetrics[];
@@ -72,24 +82,26 @@ const SLOWEST_MAX = 10;
 export function reportOfRun(run: RunDetail, source: Grid, machines: readonly MachineSummary[]): RunReport {
   const { grid, bootsOf } = foldBoots(source);
   const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
-  const placeOf = ({ machine, combination: { identity }, build }: GridColumn, name: string): Place => ({
-    machine: name,
-    topology: topology.get(machine ?? '') ?? '',
-    pathKind: identity.pathKind,
-    iommu: identity.platform.iommu,
-    build: build.name,
-    config: build.config ?? '?',
-  });
-  const placesOf = (columns: readonly GridColumn[]): Place[] => {
-    const names = placeNames(columns);
-    return columns.map((column, at) => placeOf(column, names[at] ?? '?'));
-  };
+  const placesOf = (columns: readonly GridColumn[]): Place[] =>
+    placeNames(columns).flatMap((name, at) => {
+      const column = columns[at];
+      if (column === undefined) return [];
+      const parts = partsOf(column);
+      const text = (of: (part: Part) => string): string =>
+        textOfRoles(parts.map((part) => ({ role: part.role, text: of(part) })));
+      return {
+        ...name,
+        topology: text(({ machine }) => topology.get(machine ?? '') ?? ''),
+        pathKind: text(({ hardware }) => hardware.pathKind),
+        iommu: text(({ hardware }) => hardware.platform.iommu),
+        config: text(({ build }) => build.config ?? '?'),
+      };
+    });
   const places = placesOf(grid.columns);
   const builds = new Map(
-    grid.columns.map(({ build: { name, release, config, git } }) => [
-      name,
-      { name, release, config: config ?? '?', git },
-    ]),
+    grid.columns
+      .flatMap(partsOf)
+      .map(({ build: { name, release, config, git } }) => [name, { name, release, config: config ?? '?', git }]),
   );
   return {
     run: {
@@ -107,6 +119,7 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
     suites: [...new Set(grid.rows.map(({ suite }) => suite))],
     matrix: places.map((place, column) => ({
       ...matrixRow(grid, place, column),
+      kernels: [...new Set(partsOf(grid.columns[column]).map(({ build }) => build.name))],
       boots: bootsOf[column]?.length ?? 1,
     })),
     ...groupResults(grid, places),
@@ -114,17 +127,34 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
     attempts: Object.fromEntries(
       grid.columns.flatMap(({ attemptId }, column) => {
         const place = places[column];
-        return attemptId === null || place === undefined ? [] : [[placeName(place), attemptId]];
+        return attemptId === null || place === undefined ? [] : [[place.name, attemptId]];
       }),
     ),
-    failures: run.jobViews.flatMap(({ build, machine, attempts }) => {
-      const failure = attempts.at(-1)?.failure;
-      return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
+    failures: run.jobViews.flatMap((job) => {
+      const failure = job.attempts.at(-1)?.failure;
+      if (failure == null) return [];
+      const { class: name, role = null, message } = failure;
+      return [{ kind: job.kind, place: placeOfJob(job), class: name, role, message }];
     }),
     suspects: suspectsOf(run),
     machines: machineMetrics(source, placesOf(source.columns)),
     isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
+}
+
+interface Part {
+  role: string | null;
+  machine: string | null;
+  build: Pick<GridColumn['build'], 'name' | 'release' | 'config' | 'git'>;
+  hardware: HardwareIdentity;
+}
+
+/** What each role of a column is: of most columns there is one, without a name. */
+function partsOf(column: GridColumn | undefined): Part[] {
+  if (column === undefined) return [];
+  const { machine, build, roles, combination } = column;
+  if (roles === undefined) return [{ role: null, machine, build, hardware: combination.identity }];
+  return roles.map((each) => ({ ...each, hardware: hardwareOfRole(combination.identity, each.role) }));
 }
 
 function suspectsOf({ suspects }: RunDetail): RunReport['suspects'] {
@@ -136,7 +166,7 @@ function suspectsOf({ suspects }: RunDetail): RunReport['suspects'] {
   return [...byMachine.values()];
 }
 
-function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'boots'> {
+function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'boots' | 'kernels'> {
   const suites: MatrixRow['suites'] = new Map();
   for (const cell of grid.cells) {
     const suite = grid.rows[cell.row]?.suite;
@@ -148,16 +178,13 @@ function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'b
   return { ...place, verdict: grid.columns[column]?.verdict ?? null, suites };
 }
 
-/** How findings and skips name a place: `machine/build`. */
-const placeName = ({ machine, build }: Place): string => `${machine}/${build}`;
-
 function slowestOf(grid: Grid, places: readonly Place[]): Pick<RunReport, 'slowest' | 'timed'> {
   const longest = new Map<number, RunReport['slowest'][number]>();
   for (const { row, column, durationMs } of grid.cells) {
     const [what, place] = [grid.rows[row], places[column]];
     if (durationMs === null || what === undefined || place === undefined) continue;
     if (durationMs <= (longest.get(row)?.durationMs ?? -1)) continue;
-    longest.set(row, { suite: what.suite, test: what.test, place: placeName(place), durationMs });
+    longest.set(row, { suite: what.suite, test: what.test, place: place.name, durationMs });
   }
   const all = [...longest.values()].toSorted((a, b) => b.durationMs - a.durationMs);
   return { slowest: all.slice(0, SLOWEST_MAX), timed: all.length };
@@ -173,7 +200,7 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
     if (row === undefined || place === undefined || cell.verdict === 'pass') continue;
     const { suite, test } = row;
     const reason = cell.reason ?? VERDICT_TABLE[cell.verdict].help;
-    const where = placeName(place);
+    const where = place.name;
     if (cell.verdict === 'skip') {
       const key = JSON.stringify([suite, reason]);
       const group = skips.get(key) ?? { suite, reason, tests: [], places: [] };

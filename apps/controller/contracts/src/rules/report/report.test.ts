@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineView } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/run-detail.js';
-import { countsText, overviewCells, renderReport } from './markdown.js';
+import { countsText, metricCells, overviewCells, renderReport } from './markdown.js';
 import { counterpart, type MetricValue } from './metrics.js';
 import { reportOfRun } from './model.js';
 
@@ -103,9 +103,10 @@ const run = {
   ],
   jobViews: [
     {
+      kind: 'build',
       build: 'debug',
       machine: null,
-      attempts: [{ failure: { class: 'build', message: 'mm/hmm.c:3: no' } }],
+      attempts: [{ participants: [], failure: { class: 'build', message: 'mm/hmm.c:3: no' } }],
     },
   ],
 } as unknown as RunDetail;
@@ -259,7 +260,8 @@ it('gives every compared metric a row, so that many metrics do not widen a page'
     says: null,
   });
   const place = { topology: '', pathKind: 'BUS_ADDR', iommu: 'none' };
-  const row = (name: string, values: (MetricValue | null)[]) => ({
+  const row = (name: string, values: (MetricValue | null)[], suite = 'perf') => ({
+    suite,
     name,
     unit: 'ns',
     better: 'lower' as const,
@@ -286,6 +288,26 @@ it('gives every compared metric a row, so that many metrics do not widen a page'
       ['map.alias.pmd', '×1.2 RAM', '×0.5 fallback'],
     ],
   });
+});
+
+it('tells metrics of one name apart by their suites', () => {
+  const value: MetricValue = {
+    median: 1,
+    low: 1,
+    high: 1,
+    boots: 1,
+    n: 3,
+    toRam: 2,
+    toFallback: null,
+    toBase: null,
+    says: null,
+  };
+  const row = (suite: string, name: string) => ({ suite, name, unit: 'ns', better: 'lower' as const, values: [value] });
+  const rows = [row('perf', 'map.alias'), row('stress', 'map.alias'), row('stress', 'unmap.alias')];
+  const machine = { machine: 'm1', topology: '', pathKind: 'BUS_ADDR', iommu: 'none', builds: ['patched'], rows };
+  const named = ['perf/map.alias', 'stress/map.alias', 'unmap.alias'];
+  expect(metricCells(machine).rows.map(([name]) => name)).toEqual(named);
+  expect(overviewCells([machine]).rows.map(([name]) => name)).toEqual(named);
 });
 
 it('counts what is neither pass, fail nor skip by its name', () => {
