@@ -162,6 +162,10 @@ describe('every command', () => {
       'machines drain <machine>': ['machines', 'drain', 'm1', '-r', 'a new riser'],
       'machines move <machine> <agent>': ['machines', 'move', 'm1', agent],
       'machines forget <machine>': ['machines', 'forget', evidence.hardware.BUS_ADDR.machine],
+      'reserve <machine>': ['reserve', 'm1', '--for', '2h', '-r', 'a look'],
+      'return <machine>': ['return', 'm1'],
+      'reservations [machine]': ['reservations', 'm1'],
+      'terminals <machine>': ['terminals', 'm1'],
       'health <machine>': ['health', 'm1'],
       'health check <machine>': ['health', 'check', 'm1', '-r', 'a look'],
       agents: ['agents'],
@@ -192,8 +196,8 @@ describe('every command', () => {
     await copyFile(perftest, join(folder, 'write-bw.txt'));
     await writeFile(join(folder, 'results.ktap'), 'KTAP version 1\n1..1\nok 1 a\n');
     // Those of `machine` are programs of the agent, beside which they are tested; lines and mutants need kernels that
-    // count or carry them (test/src/lines).
-    const own = COMMANDS.filter(({ usage }) => !/^(?:machine|coverage|mutants) /.test(usage));
+    // count or carry them (test/src/lines); a terminal needs an agent that opens it (test/src/terminal).
+    const own = COMMANDS.filter(({ usage }) => !/^(?:machine|coverage|mutants|console|ssh) /.test(usage));
     expect(Object.keys(words).toSorted()).toEqual(own.map(({ usage }) => usage).toSorted());
     for (const { usage } of own) {
       const line = words[usage] ?? [];

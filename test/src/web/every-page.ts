@@ -49,9 +49,33 @@ export function checkEveryPage(
       const { page } = await shown('light', PHONE);
       await picture(page, `${name}-phone`);
       expect(await widths(page)).toEqual([PHONE.width, PHONE.width]);
+      expect(await page.evaluate(BROKEN_LABELS)).toEqual([]);
     });
   });
 }
+
+/** Labels before values whose word does not fit beside them and breaks; names from outside are not words. */
+const BROKEN_LABELS = `(() => {
+  const context = document.createElement('canvas').getContext('2d');
+  const stacked = [...document.querySelectorAll('td[data-label]')].filter((cell) => getComputedStyle(cell).display === 'grid');
+  const cells = stacked.flatMap((cell) => {
+    context.font = getComputedStyle(cell, '::before').font;
+    const room = parseFloat(getComputedStyle(cell).gridTemplateColumns);
+    const words = cell.dataset.label.split(' ').filter((word) => /^[A-Z]?[a-z]+$/.test(word));
+    return words.filter((word) => context.measureText(word).width > room);
+  });
+  const terms = [...document.querySelectorAll('dt')].flatMap((term) => {
+    const [text] = term.childNodes;
+    if (text === undefined || text.nodeType !== 3) return [];
+    return [...text.data.matchAll(/[A-Za-z]+/g)].flatMap((word) => {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      return range.getClientRects().length > 1 ? [word[0]] : [];
+    });
+  });
+  return [...new Set([...cells, ...terms])];
+})()`;
 
 /** Widths in CSS pixels of what the page holds and of its window. */
 const widths = (page: Page): Promise<unknown> =>

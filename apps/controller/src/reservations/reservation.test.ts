@@ -1,10 +1,12 @@
-import type { HeldReservation, Reservation } from '@peerlab/contracts';
+import type { Assignment, HeldParticipant, HeldReservation, Reservation } from '@peerlab/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { ReservationService } from './reservation.service.js';
 
 const HOUR = 3600;
+/** Between heartbeats, in milliseconds: an agent that says nothing for twelve seconds is cut off. */
+const BEAT_MS = 3000;
 const BODY = { seconds: 2 * HOUR, reason: 'looks at the firmware' };
 
 let farm: TestFarm;
@@ -12,6 +14,9 @@ let agent: FakeAgent;
 let key: string;
 let ann: string;
 let bob: string;
+/** What the agent works on, which it reports. */
+let working: HeldParticipant[] = [];
+let beats: NodeJS.Timeout;
 beforeAll(async () => {
   farm = await TestFarm.start();
   key = (await farm.bundle('tested')).manifest.key;
@@ -20,9 +25,12 @@ beforeAll(async () => {
 });
 afterAll(() => farm.stop());
 beforeEach(async () => {
+  working = [];
   agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
+  beats = setInterval(() => agent.heartbeat(working), BEAT_MS);
 });
 afterEach(async () => {
+  clearInterval(beats);
   agent.vanish();
   await agent.closed();
   await farm.sql.run(`update run set cancel_requested = true`);
@@ -57,6 +65,13 @@ async function wanted(...held: HeldReservation[]) {
   agent.heartbeat([], held);
   return (await agent.next('renewed')).reservations;
 }
+const heldOf = ({ participantId, fence }: Assignment): HeldParticipant => ({
+  participantId,
+  fence,
+  machine: 'm1',
+  stage: null,
+  nextSeq: {},
+});
 const told = ({ id, fence }: Reservation, state: HeldReservation['state'], detail: string | null = null) => ({
   reservationId: id,
   fence: fence ?? 0,
@@ -124,14 +139,8 @@ describe('a machine that an attempt is on', () => {
   it('is its holder’s when that has ended and its agent has nothing there any more', async () => {
     const run = await submit();
     const attempt = await agent.take('test');
-    const report = {
-      participantId: attempt.participantId,
-      fence: attempt.fence,
-      machine: 'm1',
-      stage: null,
-      nextSeq: {},
-    };
-    agent.heartbeat([report]);
+    working = [heldOf(attempt)];
+    agent.heartbeat(working);
     await farm.until('the agent’s word', machine, ({ observed }) => observed === 'busy');
     const waiting = await read(await reserve());
     expect(waiting).toMatchObject({ state: 'waiting', until: null, fence: null });
@@ -140,6 +149,7 @@ describe('a machine that an attempt is on', () => {
     expect(await list()).toMatchObject([{ state: 'waiting' }]);
     await submit();
     await agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+    working = [];
     await farm.until(
       'the end of the run',
       () => farm.call('getRun', { params: { run } }),
@@ -159,10 +169,12 @@ describe('a machine that an attempt is on', () => {
   it('withdrawn before that, the reservation ends and the next job takes the machine', async () => {
     await submit();
     const attempt = await agent.take('test');
+    working = [heldOf(attempt)];
     const { id } = await read(await reserve());
     expect(await read(await giveBack(id))).toMatchObject({ state: 'ended', outcome: 'withdrawn', returnedBy: 'ann' });
     const next = await submit();
     await agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+    working = [];
     expect((await agent.take('test')).runId).toBe(next);
   });
 });

@@ -2,7 +2,10 @@ import type { Combination } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip } from '../ui/verdict.js';
 
-/** A combination in a row of a list, with the machine where machines are told apart: its path kind; the rest is in the tooltip and for screen readers. */
+/**
+ * A combination in a row of a list, with the machine where machines are told apart: its path kind, and of several roles what
+ * the further ones boot; the rest is in the tooltip and for screen readers.
+ */
 export function CombinationName({
   combination,
   machine,
@@ -11,10 +14,15 @@ export function CombinationName({
   machine?: string | undefined;
 }): ReactNode {
   if (combination === undefined) return null;
+  const { pathKind, peers = [] } = combination.identity;
   return (
     <span title={combination.label}>
-      <PathChip kind={combination.identity.pathKind} />
-      <span className="unseen">{combination.label}</span> {machine}
+      <PathChip kind={pathKind} />
+      <span className="unseen">{combination.label}</span>{' '}
+      {peers.length > 0 && (
+        <span className="muted">with {peers.map(({ role, build }) => `${role} ${build}`).join(', ')} </span>
+      )}
+      {machine}
     </span>
   );
 }
