@@ -63,7 +63,11 @@ it('a metric of two roles is two lines, each of its own kernel and machine', asy
     ['server', 'b', undefined, [[10, 'm1']]],
   ]);
   const overview = await farm.call('getTrendOverview', {});
-  expect(overview.lines.map(({ role, build, facing, medians }) => [role, build, facing, medians]).toSorted()).toEqual([
+  expect(
+    overview.lines
+      .map(({ role, build, facing, medians }) => [role, build, facing, medians])
+      .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+  ).toEqual([
     ['client', 'c', SERVER, [20]],
     ['server', 'b', undefined, [10]],
   ]);

@@ -99,7 +99,7 @@ describe('places in a message', () => {
   it('leave the message as it is', () => {
     const text = 'a lib/x.c:1 b\nlib/y.c:2';
     expect(linkPlaces(text, links, null).map((part) => part.text)).toEqual(['a ', 'lib/x.c:1', ' b\n', 'lib/y.c:2']);
-    const long = `${'a.c:1 '.repeat(10_000)}`;
+    const long = 'a.c:1 '.repeat(10_000);
     expect(
       linkPlaces(long, links, FOLDER)
         .map((part) => part.text)
