@@ -66,7 +66,7 @@ it('a metric of two roles is two lines, each of its own kernel and machine', asy
   expect(
     overview.lines
       .map(({ role, build, facing, medians }) => [role, build, facing, medians])
-      .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+      .toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
   ).toEqual([
     ['client', 'c', SERVER, [20]],
     ['server', 'b', undefined, [10]],

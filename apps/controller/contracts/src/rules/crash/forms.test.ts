@@ -81,9 +81,9 @@ describe('a report has its title', () => {
 
   it('beside another report that is printed at the same time', () => {
     for (const [index, [title, lines]] of REPORTS.entries()) {
-      const other = REPORTS[(index + 7) % REPORTS.length];
-      if (other === undefined || other[0] === title) continue;
-      const [, theirs] = other;
+      const next = REPORTS[(index + 7) % REPORTS.length];
+      if (next === undefined || next[0] === title) continue;
+      const [other, theirs] = next;
       const mixed: string[] = [];
       for (let at = 0; at < Math.max(lines.length, theirs.length); at += 1) {
         if (at < lines.length) mixed.push(time(2 * at, '[  T412]') + (lines[at] ?? ''));
