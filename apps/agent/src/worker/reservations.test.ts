@@ -171,7 +171,9 @@ describe('a machine that a person gives back', () => {
     await report('restoring');
     worker.stop();
     worker = startWorker();
-    expect((await report('restored')).detail).toContain('once more after a reset');
+    await report('restored');
+    // By the first of them or by the second: the machine did not answer.
+    expect(lab.fake.resets).toBeGreaterThan(0);
     expect(lab.fake.running).toBe('default');
   });
 

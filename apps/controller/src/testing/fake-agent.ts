@@ -41,6 +41,8 @@ export interface FakeAgentOptions {
   restores?: boolean;
 }
 
+const PING_MS = 4000;
+
 /** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
 export class FakeAgent {
   readonly received: ToAgent[] = [];
@@ -72,7 +74,10 @@ export class FakeAgent {
       this.received.push(ToAgent.parse(message));
       for (const wake of this.#waiting) wake();
     });
+    // As an agent does: a busy computer lets a test wait for longer than a silent connection is kept.
+    const pings = setInterval(() => socket.ping(), PING_MS).unref();
     socket.on('close', (code) => {
+      clearInterval(pings);
       this.closeCode = code;
       for (const wake of this.#waiting) wake();
     });
