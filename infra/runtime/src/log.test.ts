@@ -26,3 +26,22 @@ test('lines are written at once, one JSON object each', async () => {
   const written = JSON.parse(await run(body, '&1')) as unknown;
   expect(written).toMatchObject({ level: 'warn', event: 'lease-expired', program: 'p', machine: 'm' });
 });
+
+test('of an error stand its texts and plain facts, and nothing of what it holds', async () => {
+  const body = `
+    const err = new Error('lost', { cause: new AggregateError([new Error('refused')], 'no way') });
+    Object.assign(err, { code: '57P01', length: 116, client: { password: 'secret' }, text: 'x'.repeat(20_000) });
+    log.warn({ err }, 'database-connection-lost');`;
+  const written = await run(body, '&1');
+  expect(written).not.toContain('secret');
+  const { err } = JSON.parse(written) as { err: Record<string, unknown> };
+  expect(err).toMatchObject({
+    type: 'Error',
+    message: 'lost',
+    code: '57P01',
+    length: 116,
+    cause: { type: 'AggregateError', message: 'no way', errors: [{ message: 'refused' }] },
+  });
+  expect(err['stack']).toContain('lost');
+  expect(String(err['text']).length).toBe(10_001);
+});

@@ -7,7 +7,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   ready: ['503 not-ready'],
   submitRun: ['409 run-exists', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
   checkMachine: ['409 no-health-check', '422 bundle-removed', '507 storage-full'],
-  retryRun: ['409 health-run', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
+  retryRun: ['409 health-run', '409 run-exists', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
   retryJob: ['409 health-run', '409 job-open', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
   getGrid: ['404 not-found'],
   getCompare: ['404 not-found'],

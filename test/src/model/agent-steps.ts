@@ -56,6 +56,7 @@ export const AGENT_STEPS: AttemptStep[] = [
       if (farm.agent !== Agent.up || attempt.phase !== Phase.waiting || !mayAct(attempt, rules)) return false;
       if (rules.oneAtATime && othersBefore(farm, fence)) return false;
       attempt.phase = Phase.flashed;
+      attempt.madeLog = 1;
       act(farm, attempt, fence, rules);
       return true;
     },
@@ -65,7 +66,6 @@ export const AGENT_STEPS: AttemptStep[] = [
     take(farm, attempt, fence, rules) {
       if (farm.agent !== Agent.up || attempt.phase !== Phase.flashed || !mayAct(attempt, rules)) return false;
       attempt.phase = Phase.tested;
-      attempt.madeLog = 1;
       attempt.madeEvents = 1;
       act(farm, attempt, fence, rules);
       return true;

@@ -131,11 +131,22 @@ export const RECONCILE_STEPS: FarmStep[] = [
     take(farm, rules) {
       if (farm.agent !== Agent.up || farm.link !== Link.down) return false;
       farm.link = Link.answered;
-      reconcile(farm, rules);
+      answer(farm);
+      if (!rules.helloEndsNothing) mendLost(farm, isHeld, rules);
       for (const attempt of farm.attempts.filter(isHeld)) {
         attempt.knownLog = attempt.log;
         attempt.knownEvents = attempt.events;
       }
+      return true;
+    },
+  },
+  {
+    name: 'a frozen controller goes on and reads an old hello',
+    take(farm, rules) {
+      if (!farm.lateHello) return false;
+      const named = farm.lateHello - 1;
+      farm.lateHello = 0;
+      if (!rules.helloEndsNothing) mendLost(farm, (_attempt, index) => ((named >> index) & 1) === 1, rules);
       return true;
     },
   },
@@ -145,7 +156,8 @@ export const RECONCILE_STEPS: FarmStep[] = [
       if (!hears(farm) || farm.stalled) return false;
       // One that changes nothing is left out: it would only multiply the states.
       if (!farm.attempts.some(isNews)) return false;
-      reconcile(farm, rules);
+      answer(farm);
+      mendLost(farm, isHeld, rules);
       return true;
     },
   },
@@ -209,13 +221,20 @@ function end(
 }
 
 /** Compares what the agent holds with the tables, and answers. */
-function reconcile(farm: Farm, rules: Rules): void {
-  farm.attempts.forEach((attempt, index) => {
+function answer(farm: Farm): void {
+  for (const attempt of farm.attempts) {
     const named = isHeld(attempt);
     attempt.believed = named && isOpen(attempt) ? 1 : 0;
     if (named && attempt.revoked) Object.assign(attempt, { stopping: 1, dropped: 1 });
     if (hasJob(attempt) && isOpen(attempt) && attempt.lease === Lease.unconfirmed) attempt.renewed = 1;
-    if (!rules.reconciles || named || attempt.state !== State.running) return;
+  }
+}
+
+/** Ends what the agent had taken and does not name, or gives it again. */
+function mendLost(farm: Farm, isNamed: (attempt: Attempt, index: number) => boolean, rules: Rules): void {
+  if (!rules.reconciles) return;
+  farm.attempts.forEach((attempt, index) => {
+    if (isNamed(attempt, index) || attempt.state !== State.running) return;
     // Nothing of it arrived: perhaps the agent never wrote it down. Else its spool is gone.
     if (attempt.log === 0 && attempt.events === 0) attempt.state = State.assigned;
     else end(farm, attempt, index + 1, { revoked: true, restored: Restored.unknown }, rules);

@@ -7,8 +7,9 @@
  *
  * What is left out, and why nothing is missed by it:
  * - A message whose delay changes nothing is sent and read in one step: what it says holds as well at
- *   the moment of its arrival. So hello, heartbeats, drop and cancel; under way are only an assignment,
- *   a renewal, a welcome, and frames of evidence that come late.
+ *   the moment of its arrival. So heartbeats, drop and cancel; under way are only an assignment,
+ *   a renewal, a welcome, frames of evidence that come late, and a hello that a frozen controller reads after the agent
+ *   went to another one.
  * - A frame of evidence is sent, stored and acknowledged in one step. That its acknowledgement is lost
  *   comes to the same as the frame arriving late, over a connection that has broken meanwhile.
  * - Time is only order. A lease runs out at the agent before it runs out in the database, because the
@@ -84,6 +85,8 @@ export interface Farm {
   link: number;
   /** Heartbeats do not get through, and neither side notices. */
   stalled: number;
+  /** A hello that a frozen controller has not read yet: one, and the attempts that it names, as bits; 0 = none. */
+  lateHello: number;
   /** The agent's clock cannot be trusted. */
   skewed: number;
   /** Fence of the attempt whose kernel is on the machine; 0 = the default kernel. */
@@ -122,6 +125,8 @@ export interface Rules {
   recovers: boolean;
   /** What an agent forgot is ended when it comes back without it. */
   reconciles: boolean;
+  /** A hello ends nothing: it may be older than what its agent has begun since. Only a welcomed agent sends heartbeats. */
+  helloEndsNothing: boolean;
   /** Leases run out. */
   expires: boolean;
   /** A machine that was not restored is taken out of service, also when a revoked attempt reports it. */
@@ -148,6 +153,7 @@ export const ALL_RULES: Rules = {
   oneAtATime: true,
   recovers: true,
   reconciles: true,
+  helloEndsNothing: true,
   expires: true,
   quarantines: true,
   selfFences: true,
@@ -192,6 +198,7 @@ const FARM: Omit<Farm, 'attempts'> = {
   agent: Agent.up,
   link: Link.down,
   stalled: 0,
+  lateHello: 0,
   skewed: 0,
   kernel: 0,
   machineFence: 0,

@@ -57,6 +57,12 @@ export const FARM_FAULTS: FarmStep[] = [
     cut(farm);
     return true;
   }),
+  striking('a controller freezes before it reads the hello, and the agent goes to another one', (farm) => {
+    if (farm.agent !== Agent.up || farm.link !== Link.down || farm.lateHello) return false;
+    const named = farm.attempts.reduce((bits, attempt, index) => bits | (isHeld(attempt) ? 1 << index : 0), 0);
+    farm.lateHello = 1 + named;
+    return true;
+  }),
   striking('the agent is killed', (farm) => {
     if (farm.agent !== Agent.up && farm.agent !== Agent.paused) return false;
     kill(farm);

@@ -17,6 +17,10 @@ const NEEDED: Record<keyof Rules, { faults: 0 | 1; promise: string }> = {
   oneAtATime: { faults: 1, promise: 'one attempt at a time works on a machine' },
   recovers: { faults: 1, promise: NEVER_STUCK },
   reconciles: { faults: 1, promise: NEVER_STUCK },
+  helloEndsNothing: {
+    faults: 1,
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
+  },
   expires: { faults: 1, promise: NEVER_STUCK },
   quarantines: { faults: 1, promise: 'a machine that was not restored is quarantined' },
   selfFences: {

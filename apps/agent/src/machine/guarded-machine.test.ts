@@ -35,11 +35,11 @@ async function agentWith(fence: number, token: string) {
 
 const select = async ({ machine, session }: { machine: Machine; session: Session }): Promise<void> =>
   machine.boot.selectOnce(session);
-const upload = async (session: Session, name: string): Promise<void> => {
+const upload = async (session: Session, name: string, content = name): Promise<void> => {
   const path = join(folder, name);
-  writeFileSync(path, name);
-  const sha256 = createHash('sha256').update(name).digest('hex');
-  await session.upload(path, `/boot/${name}`, { sha256, sizeBytes: name.length, mode: 0o644 });
+  writeFileSync(path, content);
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  await session.upload(path, `/boot/${name}`, { sha256, sizeBytes: content.length, mode: 0o644 });
 };
 
 describe('a machine behind a lease', () => {
@@ -64,6 +64,25 @@ describe('a machine behind a lease', () => {
     expect(lab.fake.commands).toEqual(before);
     expect(lab.fake.resets).toBe(0);
     expect([...lab.fake.files.keys()]).toEqual([]);
+  });
+
+  it('gets no more of an upload than was under way', async () => {
+    const agent = await agentWith(1, 'a');
+    await agent.guard.claim(agent.session, signal);
+    const content = 'x'.repeat(200 * 32 * 1024);
+    let writes = 0;
+    lab.fake.onEvent = ({ type }) => {
+      if (type !== 'upload') return;
+      writes += 1;
+      agent.lease.lost = true;
+    };
+    await expect(upload(agent.session, 'vmlinuz', content)).rejects.toThrow('the lease ran out');
+    // The machine answers this after what came before it on the same connection.
+    agent.guard.beginRestore();
+    await agent.session.exec('true');
+    expect(writes).toBeGreaterThan(0);
+    expect(writes).toBeLessThanOrEqual(64);
+    expect([...lab.fake.files.keys()]).toEqual(['/boot/vmlinuz.part']);
   });
 
   it('may be restored without a lease', async () => {

@@ -228,12 +228,16 @@ class GuardedSession implements Session {
     return { ended, writeLine: (text) => running.writeLine(text), close: () => running.close() };
   }
 
-  /** The bytes go into a part beside the file; only putting it into its place counts. */
+  /**
+   * The bytes go into a part beside the file; only putting it into its place counts. An agent that was held up in the
+   * middle reads answers of the machine before its timers run, so each write asks the lease too.
+   */
   async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
     this.#guard.check();
     try {
       return await this.#inner.upload(localPath, remotePath, {
         ...options,
+        check: () => this.#guard.check(),
         placing: (command) => {
           this.#guard.check();
           return this.#guard.fenced(command, true);

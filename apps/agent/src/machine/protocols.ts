@@ -63,6 +63,8 @@ export interface UploadOptions {
   sizeBytes: number;
   mode: number;
   signal?: AbortSignal;
+  /** Asked right before each write; what it throws ends the upload. */
+  check?: () => void;
   /** Last word on the command that puts the whole file into its place. */
   placing?: (command: string) => string;
 }

@@ -4,6 +4,7 @@ import { renderGrid } from '../render/grid.js';
 import { shortId, table, verdictText } from '../render/text.js';
 import { findId, runId } from '../short-id.js';
 import { jsonReport, markdownReport, type ReportForm, sizesReport } from './report.js';
+import { sendOnce } from './send-once.js';
 
 /** A reason to wait may name every machine; `explain` gives all of it. */
 const STANDING_MAX = 72;
@@ -42,7 +43,7 @@ export async function retry({ api }: Context, what: string): Promise<Answer> {
   const job = kind === 'attempt' ? (await api.call('getAttempt', { params: { attempt: id } })).jobId : id;
   const summary =
     kind === 'run'
-      ? await api.call('retryRun', { params: { run: id } })
+      ? await sendOnce((newId) => api.call('retryRun', { params: { run: id }, body: { id: newId } }))
       : await api.call('retryJob', { params: { job } });
   return { data: summary, text: `${summary.id}  ${api.url}/runs/${summary.id}` };
 }

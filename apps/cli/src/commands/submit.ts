@@ -1,28 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
-import { ApiError } from '@peerlab/client';
-import {
-  buildEstimateText,
-  machinesText,
-  seriesText,
-  startText,
-  type RunSummary,
-  type SubmissionReport,
-} from '@peerlab/contracts';
+import { buildEstimateText, machinesText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { waitForRun } from '../ci/wait.js';
 import { EXIT, FileError, RunFileError, UsageError } from '../exit-codes.js';
 import { table } from '../render/text.js';
 import { codeOf } from '../token.js';
 import { readOwnSeries, runWithSeries, uploadContent, type SeriesOptions } from './own-series.js';
+import { sendOnce } from './send-once.js';
 import { followRun } from './watch.js';
 
 /** What the controller accepts as YAML, in bytes; a larger file is not a run file. */
 const RUN_FILE_MAX_BYTES = 6 * 1024 * 1024;
-/** A controller that is started again, or another one in its place, answers within these. */
-const TRIES = 4;
-const TRY_AGAIN_MS = 1000;
 
 /** Submits a run file, a series or both, or with `check` only says what would become of it. `-` reads standard input. */
 export async function submit(
@@ -46,25 +34,12 @@ export async function submit(
       exitCode: report.ok ? EXIT.done : EXIT.badRunFile,
     };
   }
-  const run = await submitOnce(api, yaml);
+  const run = await sendOnce((id) => api.call('submitRun', { body: { id, yaml } }));
   const text = `${run.id}  ${api.url}/runs/${run.id}`;
   if (options.wait) return waitForRun(context, run.id, options.junit ?? null);
   if (!options.watch) return { data: run, text };
   if (!context.json) context.write(`${text}\n`);
   return followRun(context, run.id);
-}
-
-/** Submits a run, again while the controller does not answer: under one id it is one run. */
-async function submitOnce(api: Context['api'], yaml: string): Promise<RunSummary> {
-  const body = { id: randomUUID(), yaml };
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await api.call('submitRun', { body });
-    } catch (error) {
-      if (!(error instanceof ApiError && error.isTransient) || tries === TRIES) throw error;
-      await pause(TRY_AGAIN_MS);
-    }
-  }
 }
 
 /** Stores a file that run files then name by its digest: a series, a tarball, a file of a suite. */

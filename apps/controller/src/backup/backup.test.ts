@@ -117,7 +117,7 @@ it('brings a farm back on a fresh database, with every row, artifact and answer 
     ).toBe(sha256);
     // The tokens of before are good, new work can be done, and its fence is above all that machines have seen.
     const agent = await farm.agent({ m1: 'BUS_ADDR' });
-    await farm.call('retryRun', { params: { run } });
+    await farm.call('retryRun', { params: { run }, body: {} });
     const again = await agent.take('test');
     expect(again.fence).toBeGreaterThan(before.fence + 100_000);
   } finally {
@@ -129,7 +129,7 @@ it('brings a farm back on a fresh database, with every row, artifact and answer 
 it('is a moment of a farm that goes on, and the next one shares its artifacts', async () => {
   const target = join(folder, 'running');
   const agent = await farm.agent({ m1: 'BUS_ADDR' });
-  await farm.call('retryRun', { params: { run } });
+  await farm.call('retryRun', { params: { run }, body: {} });
   const taken = await agent.take('test');
   const stop = new AbortController();
   let sent = 0;

@@ -72,7 +72,7 @@ it('records the commit, for all builds of the run from the same ref, and repeats
   const badge = await farm.request('getBadge', { params: { run: run.id } }, null);
   expect(await badge.text()).toContain(COMMIT);
   await farm.call('cancelRun', { params: { run: run.id } });
-  const again = await farm.call('retryRun', { params: { run: run.id } });
+  const again = await farm.call('retryRun', { params: { run: run.id }, body: {} });
   const { spec, yaml: written } = await farm.call('getRun', { params: { run: again.id } });
   expect([written, ...spec.builds.map((build) => build.git?.ref)]).toEqual([null, COMMIT, COMMIT, 'v1']);
 });

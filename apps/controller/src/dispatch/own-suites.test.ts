@@ -105,7 +105,7 @@ suites:
     yaml,
     spec: { suites: ['p2p-perf', 'mine[SIZE=4k]', 'mine[SIZE=1M]'] },
   });
-  const again = await farm.call('retryRun', { params: { run: run.id } });
+  const again = await farm.call('retryRun', { params: { run: run.id }, body: {} });
   expect((await testWork()).work.suites).toHaveLength(3);
   await farm.call('cancelRun', { params: { run: again.id } });
   const uses = await farm.sql.rows<{ count: number }>(

@@ -31,7 +31,7 @@ async function submitAs(token: string): Promise<string> {
 }
 
 async function retryAs(token: string, run: string): Promise<string> {
-  const response = await farm.request('retryRun', { params: { run } }, token);
+  const response = await farm.request('retryRun', { params: { run }, body: {} }, token);
   return ((await response.json()) as { id: string }).id;
 }
 

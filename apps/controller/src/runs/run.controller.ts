@@ -78,8 +78,8 @@ export class RunController {
   }
 
   @Serve('retryRun')
-  retryRun(@Input() { params }: InputOf<'retryRun'>, @Caller() caller: Identity): Promise<RunSummary> {
-    return this.#runs.retry(params.run, caller);
+  retryRun(@Input() { params, body }: InputOf<'retryRun'>, @Caller() caller: Identity): Promise<RunSummary> {
+    return this.#runs.retry(params.run, caller, body.id);
   }
 
   @Serve('findIds')

@@ -9,7 +9,7 @@ import {
   type RunSummary,
   type SubmissionReport,
 } from '@peerlab/contracts';
-import { BuildService, type NewBuild } from '../builds/build.service.js';
+import { BuildService } from '../builds/build.service.js';
 import { recordRoleCombinations } from '../fleet/combination-register.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
@@ -22,7 +22,8 @@ import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
-import { JobService, type NewJob, type NewRole } from './job.service.js';
+import { JobService } from './job.service.js';
+import { jobsOfBuilds, jobsOfPlan } from './new-jobs.js';
 import { ownArtifacts } from './own-suites.js';
 import { planRun, type Plan, type PlannedRole } from './planning.js';
 import { QueueView } from './queue.view.js';
@@ -42,6 +43,14 @@ export interface Trigger {
   purpose?: RunPurpose;
   /** Of the run, where who submits it chose one. */
   id?: string | undefined;
+}
+
+/** What tells the run that is sent again from another one. */
+interface SameRun {
+  yaml?: string;
+  submitter?: string | null;
+  by: string;
+  detail: string;
 }
 
 /** A request that was checked against the fleet and may be stored. */
@@ -109,27 +118,38 @@ export class RunService {
 
   /** Stores a run typed by a person. */
   async submit(yaml: string, trigger: Trigger, id?: string): Promise<RunSummary> {
-    if (id !== undefined && (await this.#isSame(id, yaml, trigger))) return this.#view.summary(id);
-    const feasible = await this.examine(yaml);
+    return this.#once(id, { yaml, submitter: trigger.submitter, by: trigger.by, detail: trigger.detail }, async () => {
+      const feasible = await this.examine(yaml);
+      return this.#sql.transaction((tx) => this.store(tx, feasible, { ...trigger, id }));
+    });
+  }
+
+  /**
+   * The run that is there under `id` already, or the one that `make` stores under it.
+   *
+   * @param id that of the one who submits; undefined = one is made up, and sending twice makes two
+   * @param same what a run has to be to count as this one; 409 when the id is that of another one
+   */
+  async #once(id: string | undefined, same: SameRun, make: () => Promise<string>): Promise<RunSummary> {
+    if (id === undefined) return this.#view.summary(await make());
+    if (await this.#isThere(id, same)) return this.#view.summary(id);
     try {
-      const made = await this.#sql.transaction((tx) => this.store(tx, feasible, { ...trigger, id }));
-      return await this.#view.summary(made);
+      return await this.#view.summary(await make());
     } catch (error) {
       // Sent twice at once, and the other one was first.
-      if (id === undefined || !isPgError(error, '23505') || !(await this.#isSame(id, yaml, trigger))) throw error;
+      if (!isPgError(error, '23505') || !(await this.#isThere(id, same))) throw error;
       return this.#view.summary(id);
     }
   }
 
-  /** Whether a run is there already as it would be stored. Throws a 409 problem when the id is that of another one. */
-  async #isSame(id: string, yaml: string, { submitter }: Trigger): Promise<boolean> {
+  async #isThere(id: string, same: SameRun): Promise<boolean> {
     const known = await this.#sql.one(
-      { yaml: nullable(text), submitter: nullable(uuid) },
-      'select yaml, submitter from run where id = $1',
+      { yaml: nullable(text), submitter: nullable(uuid), by: nullable(text), detail: text },
+      'select yaml, submitter, submitted_by as by, trigger_detail as detail from run where id = $1',
       [id],
     );
     if (known === null) return false;
-    if (known.yaml === yaml && known.submitter === submitter) return true;
+    if (Object.entries(same).every(([name, value]) => known[name as keyof SameRun] === value)) return true;
     throw new ProblemError(409, 'run-exists', `run ${id} is another one`, {
       detail: 'send an id that is not in use, or none',
     });
@@ -225,7 +245,17 @@ export class RunService {
    * A new run of the same spec: an ended run never starts again, so that its links stay true. What a webhook
    * or another user submitted gets no compiler cache, or its patches would get at that of the user who repeats them.
    */
-  async retry(runId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
+  async retry(runId: string, user: Pick<Identity, 'id' | 'name'>, id?: string): Promise<RunSummary> {
+    const detail = `${user.name}, again after ${runId}`;
+    return this.#once(id, { by: user.name, detail }, () => this.#again(runId, user, detail, id));
+  }
+
+  async #again(
+    runId: string,
+    user: Pick<Identity, 'id' | 'name'>,
+    detail: string,
+    id: string | undefined,
+  ): Promise<string> {
     const old = await this.#sql.one(
       pick(columnsOf(Run), 'spec', 'yaml', 'submitter', 'purpose'),
       'select spec, yaml, submitter, purpose from run where id = $1',
@@ -236,12 +266,10 @@ export class RunService {
     const spec = await this.#atCommits(runId, old.spec);
     const feasible = await this.examineSpec(spec);
     const submitter = old.submitter === user.id ? user.id : null;
-    const detail = `${user.name}, again after ${runId}`;
-    const trigger: Trigger = { kind: 'user', detail, by: user.name, submitter };
-    const id = await this.#sql.transaction((tx) =>
+    const trigger: Trigger = { kind: 'user', detail, by: user.name, submitter, id };
+    return this.#sql.transaction((tx) =>
       this.store(tx, { ...feasible, yaml: spec === old.spec ? old.yaml : null }, trigger),
     );
-    return this.#view.summary(id);
   }
 
   /**
@@ -372,57 +400,6 @@ function reportedRole({
     pair: pairOf(path),
     suites,
   };
-}
-
-/** The job of each build that no stored bundle is named for. */
-function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
-  return builds
-    .filter(({ spec }) => spec.bundle === undefined)
-    .map(({ id, position, spec }) => ({
-      id: randomUUID(),
-      buildId: id,
-      buildName: spec.name,
-      position,
-      kind: 'build',
-      state: 'queued',
-      wish: null,
-      path: null,
-      suites: null,
-      roles: [],
-      sameLabels: [],
-      round: null,
-      lane: null,
-    }));
-}
-
-function jobsOfPlan({ spec, jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
-  const isRepeated = (spec.repeat ?? 1) > 1;
-  const newRole = ({ role, buildIndex, wish, path, suites }: PlannedRole): NewRole & { isBuilt: boolean } => {
-    const build = builds[buildIndex];
-    if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
-    const isBuilt = build.spec.bundle !== undefined;
-    return { role, buildId: build.id, buildName: build.spec.name, wish, path, suites, isBuilt };
-  };
-  return jobs.map(({ roles, combination, lane, boot }, index): NewJob => {
-    const planned = roles.map(newRole);
-    const [first] = planned;
-    if (first === undefined) throw new Error('a planned job has no role');
-    const isSingle = planned.length === 1;
-    return {
-      ...first,
-      id: randomUUID(),
-      position: builds.length + index,
-      kind: 'test',
-      state: planned.every(({ isBuilt }) => isBuilt) ? 'queued' : 'blocked',
-      wish: isSingle
-        ? first.wish
-        : { combination: combination.hash, pair: 0, onlyMachine: null, labels: {}, ownSuites: false },
-      roles: isSingle ? [] : planned,
-      sameLabels: spec.relation?.sameLabels ?? [],
-      round: isRepeated ? boot : null,
-      lane: isRepeated ? lane : null,
-    };
-  });
 }
 
 /** A health check that is repeated as a run would count as a test of its kernel. */

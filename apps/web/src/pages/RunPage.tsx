@@ -1,11 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { aboutText, runPhase, standingText, type RunDetail } from '@peerlab/contracts';
-import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { lazy, Suspense, useRef, useState, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { runApi, runQuery } from '../api/runs.js';
 import { whenThere } from '../lazy-page.js';
 import { RunFailures } from '../failures/RunFailures.js';
+import { newRunId } from '../runs/run-id.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
 import { RunSuspects } from '../runs/RunSuspects.js';
@@ -109,9 +110,15 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
     mutationFn: () => runApi.call('cancelRun', { params: { run: run.id } }),
     onSuccess: refresh,
   });
+  // Pressed again after an answer was lost, it is the same run.
+  const next = useRef('');
   const retry = useMutation({
-    mutationFn: () => runApi.call('retryRun', { params: { run: run.id } }),
+    mutationFn: () => {
+      if (next.current === '') next.current = newRunId();
+      return runApi.call('retryRun', { params: { run: run.id }, body: { id: next.current } });
+    },
     onSuccess: (started) => {
+      next.current = '';
       refresh();
       void queries.invalidateQueries({ queryKey: ['runs'] });
       if (started.id !== run.id) void navigate({ to: '/runs/$run', params: { run: started.id } });

@@ -7,7 +7,7 @@ import { submissionApi, templatesQuery } from '../api/submissions.js';
 import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
-import { newRunId } from '../submit/run-id.js';
+import { newRunId } from '../runs/run-id.js';
 import { Starters } from '../submit/Starters.js';
 import type { EditorHandle } from '../submit/YamlEditor.js';
 import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
@@ -17,10 +18,10 @@ import type {
   UploadOptions,
 } from '../protocols.js';
 
-/** Largest write that OpenSSH's server takes in one request. */
-const CHUNK_BYTES = 255 * 1024;
+/** ssh2 sends more to a server that is not OpenSSH's in pieces, one after the other, and asks nobody before each. */
+const CHUNK_BYTES = 31 * 1024;
 /** Writes under way at once; more only fills the machine's socket buffers. */
-const WRITES_IN_FLIGHT = 8;
+const WRITES_IN_FLIGHT = 64;
 const EXEC_TIMEOUT_MS = 60_000;
 /** What one command may print; far above anything a stage asks for. */
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
@@ -69,6 +70,8 @@ export class SshSession implements Session {
     this.#address = address;
     this.#client = client;
     this.lost = this.#lostBy.signal;
+    // Each write under way listens; Node.js takes more than ten for a leak.
+    setMaxListeners(2 * WRITES_IN_FLIGHT, this.lost);
     // The first sign is the reason; the others follow from it.
     const lose = (why: string): void => {
       this.#lostWhy ??= why;
@@ -275,6 +278,7 @@ export class SshSession implements Session {
           position += length;
           const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
           if (bytesRead !== length) throw new MachineError('upload', `${localPath} is shorter than expected`);
+          options.check?.();
           await this.#orLost<void>((resolve, reject) =>
             sftp.write(handle, buffer, 0, length, at, (error) =>
               error ? reject(failed('cannot write')(error)) : resolve(),

@@ -16,11 +16,13 @@ export const RUN_ROUTES = {
     params: RunParams,
     response: RunSummary,
   },
+  /** A new run of the same file. Sent again with one `id` it is one run. */
   retryRun: {
     method: 'POST',
     path: '/api/v1/runs/:run/retry',
     access: 'user',
     params: RunParams,
+    body: z.strictObject({ id: z.uuid().optional() }),
     response: RunSummary,
   },
   /** Keeps a run with all its evidence, or lets it go again. */

@@ -34,6 +34,8 @@ const FORMS = [
   String.raw`.{0,100}? at {src} {fn}`,
   '{src} at {fn}',
   String.raw`\[.{0,200}\] {src} at {fn}`,
+  // A function that was inlined, where addresses were looked up.
+  String.raw`{src} at [a-zA-Z0-9_]{1,511} {src} \[inline\]`,
 ];
 
 /** WARN() and WARN_ON(); where the checked object belongs to the caller, the caller is named. Kernel source: kernel/panic.c. */
