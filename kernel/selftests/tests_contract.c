@@ -120,35 +120,53 @@ void f12_refused_while_mapped_pmd(void)
 }
 
 /*
- * What is mapped is looked at before who asks: a walk that names no device leaves
- * the entry of a peer page that is mapped as it is.
+ * Who names no device need not fill in its entries, so that a mark in them says
+ * nothing: what is mapped is a page that has to be migrated, and the mapping goes
+ * with the page.
  */
-static void walk_without_dma_dev(uint8_t *p, size_t length, uint64_t seed,
-				 unsigned int order)
+static void walk_without_dma_dev(uint8_t *p, size_t length, uint64_t seed)
 {
 	unsigned long n = length / PAGE;
+	struct peerlab_client_state state;
+	/* Of its own: not for client_unmap() to judge, see below. */
+	int fd = client_open();
 	struct peerlab_map map;
 	int ret;
 
-	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	ret = client_map(fd, p, length, MAP_READ, &map, NULL);
 	REQUIRE(!ret, "map: %s", strerror(-ret));
 	if (!path_reachable())
 		SKIP("the client cannot reach the provider on this machine");
-	ret = client_map(client_fd, p, length, PEERLAB_MAP_SNAPSHOT, &map, pages);
+	REQUIRE(map.alias == n, "%llu of %lu pages are aliases", map.alias, n);
+	ret = client_map(fd, p, length, PEERLAB_MAP_SNAPSHOT, &map, NULL);
 	REQUIRE(!ret, "snapshot without a device: %s", strerror(-ret));
-	expect_unchanged(&map, n, order, "a snapshot without a device");
-	ret = client_map(client_fd, p, length, 0, &map, pages);
+	EXPECT(map.none == n, "a snapshot without a device: %llu of %lu pages are none",
+	       map.none, n);
+	state = client_state(fd);
+	EXPECT(state.valid == n && !state.invalidated,
+	       "a snapshot has left %llu of %lu pages mapped, %llu were taken away",
+	       state.valid, n, state.invalidated);
+	/* Mapped and not valid, which is what was asked for. */
+	EXPECT(state.orphans == n, "%llu of %lu pages mapped and not valid",
+	       state.orphans, n);
+
+	ret = client_map(fd, p, length, 0, &map, NULL);
 	REQUIRE(!ret, "map without a device: %s", strerror(-ret));
-	expect_unchanged(&map, n, order, "a fault without a device");
-	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
-	client_unmap(client_fd);
+	EXPECT(map.ram == n && !map.alias,
+	       "a fault without a device: %llu of %lu pages in RAM", map.ram, n);
+	state = client_state(fd);
+	EXPECT(state.invalidated == n && !state.leaked && !state.marked &&
+	       !state.stale,
+	       "of %lu pages %llu were unmapped when they were migrated, %llu leaked, %llu kept a mark, %llu have a wrong one",
+	       n, state.invalidated, state.leaked, state.marked, state.stale);
+	expect_dma_reads(fd, PAGE, PIECE, PAGE, seed);
+	close(fd);
 }
 
 void f12_walk_without_dma_dev(void)
 {
-	walk_without_dma_dev(device_memory(LENGTH, 206, NULL), LENGTH, 206, 0);
-	walk_without_dma_dev(huge_device_memory(207, NULL), HUGE, 207,
-			     HUGE_ORDER);
+	walk_without_dma_dev(device_memory(LENGTH, 206, NULL), LENGTH, 206);
+	walk_without_dma_dev(huge_device_memory(207, NULL), HUGE, 207);
 }
 
 /* Who comes later is refused and gets RAM; who has it mapped is told. */

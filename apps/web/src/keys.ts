@@ -40,6 +40,8 @@ export const KEY_MAP = {
   previousError: { keys: ['p'], scope: 'Log', label: 'previous line with an error' },
   nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
   follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
+  leaveTerminal: { keys: ['Ctrl+m'], scope: 'Terminal', label: 'leave the terminal: Tab goes on from its buttons' },
+  copyTerminal: { keys: ['Ctrl+C', 'Ctrl+Insert'], scope: 'Terminal', label: 'copy what is selected, or all' },
   complete: { keys: ['Ctrl+Space'], scope: 'Submit', label: 'list the completions at the cursor of the YAML' },
   nextProblem: { keys: ['F8'], scope: 'Submit', label: 'next problem in the YAML' },
   findInText: { keys: ['Ctrl+f'], scope: 'Submit', label: 'find in the YAML' },
@@ -92,7 +94,8 @@ const ARROWS: Readonly<Record<string, string>> = { ArrowLeft: '‚Üê', ArrowUp: '‚
 
 /** A key as the help shows it. */
 export function keyText(key: string): string {
-  return ARROWS[key] ?? key;
+  const [, shifted] = /^Ctrl\+([A-Z])$/.exec(key) ?? [];
+  return shifted === undefined ? (ARROWS[key] ?? key) : `Ctrl+Shift+${shifted.toLowerCase()}`;
 }
 
 /**

@@ -113,6 +113,21 @@ const machine = createRoute({
   validateSearch: (raw: Raw): MachineSearch => MachineSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/MachinePage.js'), 'MachinePage'),
 });
+const machineConsole = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machine/console',
+  component: lazyRouteComponent(() => import('./pages/TerminalPage.js'), 'ConsolePage'),
+});
+const machineShell = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machine/shell',
+  component: lazyRouteComponent(() => import('./pages/TerminalPage.js'), 'ShellPage'),
+});
+const terminalRecord = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machine/terminals/$terminal',
+  component: lazyRouteComponent(() => import('./pages/TerminalRecordPage.js'), 'TerminalRecordPage'),
+});
 const builds = createRoute({
   getParentRoute: () => root,
   path: '/builds',
@@ -162,6 +177,9 @@ const ROUTER_OPTIONS = {
     trends,
     machines,
     machine,
+    machineConsole,
+    machineShell,
+    terminalRecord,
     builds,
     build,
     crashes,

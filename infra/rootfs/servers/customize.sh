@@ -14,9 +14,11 @@ for unit in systemd-modules-load.service systemd-pstore.service modprobe@dm_mod.
 	rm -f "$root/etc/systemd/system/$unit"
 done
 # Under emulation, beside other work, udev takes minutes for them; after 90 s systemd would end in emergency mode.
-cat > "$root/etc/systemd/system.conf.d/devices.conf" <<'DEVICES'
+cat > "$root/etc/systemd/system.conf.d/server.conf" <<'DEVICES'
 [Manager]
 DefaultDeviceTimeoutSec=15min
+# As Debian has it: on a server the farm's reset comes from the BMC.
+RuntimeWatchdogSec=off
 DEVICES
 cat > "$root/etc/default/grub" <<'GRUB'
 GRUB_DEFAULT=0

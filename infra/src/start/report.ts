@@ -1,5 +1,5 @@
 import type { Grid, RunDetail } from '@peerlab/contracts';
-import { exitCodeOf } from '@peerlab/contracts';
+import { exitCodeOf, ofRole } from '@peerlab/contracts';
 
 /** The final grid for scripts: one entry per cell and one per metric, each with its whole combination. */
 export function reportOf(run: RunDetail, grid: Grid): object {
@@ -50,6 +50,7 @@ export function reportOf(run: RunDetail, grid: Grid): object {
                 ...where(index),
                 suite: metric.suite,
                 name: metric.name,
+                ...ofRole(metric),
                 unit: metric.unit,
                 better: metric.better,
                 ...value,

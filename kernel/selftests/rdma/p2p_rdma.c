@@ -48,6 +48,7 @@ static const struct test tests[] = {
 	{ "F93.prefetch_write", WAY_NONE, 0, test_prefetch_write },
 	{ "F93.prefetch_no_fault", WAY_NONE, 0, test_prefetch_no_fault },
 	{ "F93.prefetch_later", WAY_NONE, 0, test_prefetch_later },
+	{ "F93.prefetch_overtaken", WAY_NONE, 0, test_prefetch_overtaken },
 	{ "F93.prefetch_migrated", WAY_NONE, NEEDS_PROVIDER,
 	  test_prefetch_migrated },
 	{ "F94.counters", WAY_NONE, NEEDS_DMA_DEVICE, test_counters },

@@ -2,6 +2,8 @@
 /* F93: advice about what to page in.  F94: what the device counts. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -151,6 +153,90 @@ void test_prefetch_refused(void)
 	ret = advise_odp(PREFETCH, 0, pinned, pinned->addr, PAGE);
 	EXPECT(ret == EINVAL || ret == ENOENT, "of pinned memory, later: %s",
 	       strerror(ret));
+}
+
+/* Looked at after the huge page, which makes the walk a long one. */
+#define TAIL		(64ul << 20)
+#define OVERTAKEN_S	6
+
+struct prefetcher {
+	uint8_t *memory;
+	struct ibv_mr *mr;
+	atomic_ulong walks;	/* that have begun */
+	atomic_bool stop;
+	atomic_int error;
+};
+
+static void *prefetch_always(void *arg)
+{
+	struct prefetcher *p = arg;
+
+	while (!atomic_load(&p->stop)) {
+		int ret;
+
+		atomic_fetch_add(&p->walks, 1);
+		ret = advise_odp(NO_FAULT, FLUSH, p->mr, p->memory, HUGE + TAIL);
+		/* A second without a moment's peace. */
+		if (ret && ret != EBUSY)
+			atomic_store(&p->error, ret);
+	}
+	return NULL;
+}
+
+/*
+ * A prefetch looks at a huge page, which is thrown away at this moment.  It will
+ * look again when it has come to its end; until then nobody may take what it has
+ * found for the truth, and write to a page that is free.
+ */
+void test_prefetch_overtaken(void)
+{
+	struct prefetcher p = { .memory = memory_alloc(HUGE + TAIL, true) };
+	struct ibv_mr *local = region_pinned(PAGE);
+	struct pair pair = pair_open(0);
+	unsigned long rounds = 0, seen;
+	volatile unsigned long later;
+	struct timespec now, end;
+	pthread_t thread;
+	unsigned int i;
+
+	REQUIRE(!madvise(p.memory, HUGE, MADV_HUGEPAGE), "MADV_HUGEPAGE: %m");
+	REQUIRE(!madvise(p.memory + HUGE, TAIL, MADV_NOHUGEPAGE),
+		"MADV_NOHUGEPAGE: %m");
+	memset(p.memory + HUGE, 1, TAIL);
+	p.mr = region(p.memory, HUGE + TAIL, ACCESS_ODP);
+	REQUIRE(!pthread_create(&thread, NULL, prefetch_always, &p), "thread");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += OVERTAKEN_S;
+	do {
+		memset(p.memory, 1, HUGE);
+		seen = atomic_load(&p.walks);
+		while (atomic_load(&p.walks) == seen)
+			;
+		/* The window is short: each time a bit later. */
+		for (later = 0; later < rounds % 128 * 256; later++)
+			;
+		REQUIRE(!madvise(p.memory, HUGE, MADV_DONTNEED), "madvise: %m");
+		for (i = 1; i <= 4; i++) {
+			uint8_t *to = p.memory + (i * 128 - 1) * PAGE;
+			uint64_t value = rounds * 8 + i;
+
+			memcpy(local->addr, &value, sizeof(value));
+			require_success(rdma_write(&pair, local, local->addr,
+						   sizeof(value), p.mr,
+						   (uintptr_t)to), "write");
+			REQUIRE(!memcmp(to, &value, sizeof(value)),
+				"round %lu: what was written to page %u is not there",
+				rounds, i * 128 - 1);
+			proof->bytes_compared += sizeof(value);
+		}
+		rounds++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec);
+	atomic_store(&p.stop, true);
+	pthread_join(thread, NULL);
+	ktap_note("%lu rounds, %lu walks", rounds, atomic_load(&p.walks));
+	EXPECT(!p.error, "prefetch: %s", strerror(p.error));
+	pair_close(&pair);
 }
 
 /* Advice without faults leaves memory on the provider, other advice does not. */

@@ -72,6 +72,7 @@ void test_prefetch_read(void);
 void test_prefetch_write(void);
 void test_prefetch_no_fault(void);
 void test_prefetch_later(void);
+void test_prefetch_overtaken(void);
 void test_prefetch_refused(void);
 void test_prefetch_migrated(void);
 void test_counters(void);

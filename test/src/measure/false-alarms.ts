@@ -1,4 +1,4 @@
-import { judgeMetrics, NO_NOISE, type Boot, type Grid, type MetricSides } from '@peerlab/contracts';
+import { judgeMetrics, metricName, NO_NOISE, type Boot, type Grid, type MetricSides } from '@peerlab/contracts';
 
 /** What two names of one kernel came to. */
 export interface FalseAlarms {
@@ -54,7 +54,7 @@ export function falseAlarmsOf(grid: Grid, deals: number, random: () => number): 
         machine,
         boots: Math.max(0, ...own.map(({ a, b }) => a.length + b.length)),
         metrics: own.length,
-        badged: badged.filter((each) => each.machine === machine).map(({ metric }) => metric.name),
+        badged: badged.filter((each) => each.machine === machine).map(({ metric }) => metricName(metric)),
       };
     }),
     dealt: {

@@ -1,60 +1,31 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { type FakeLab, InProcessAgent, startFakeLab } from '@peerlab/agent/fake';
+import type { FakeLab, InProcessAgent } from '@peerlab/agent/fake';
 import { COMMANDS } from '@peerlab/cli';
 import { HttpClient } from '@peerlab/client';
-import { TERMINAL_RECORD_MAX_BYTES, type TerminalRecord } from '@peerlab/contracts';
-import { TestFarm } from '@peerlab/controller/testing/farm';
+import { TERMINAL_RECORD_MAX_BYTES } from '@peerlab/contracts';
+import type { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FAKE_INVENTORY } from '../faults/lab.js';
+import { startTerminalFarm, type TerminalFarm } from './terminal-farm.js';
 
 /** The real command line, one or two real controllers, the real agent, and a machine on script behind a real SSH server. */
 
-let folder: string;
+let all: TerminalFarm;
 let farm: TestFarm;
 let lab: FakeLab;
 let agent: InProcessAgent;
 let machine: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'terminal-'));
-  farm = await TestFarm.start();
-  lab = await startFakeLab(folder);
-  lab.fake.inventory = FAKE_INVENTORY;
-  machine = lab.machine.name;
-  const token = await farm.token('agent', 'lab');
-  agent = new InProcessAgent({ controller: farm.server.url, token, name: 'lab', folder, machines: [lab.machine] });
+  all = await startTerminalFarm();
+  ({ farm, lab, agent, machine } = all);
 });
-afterAll(async () => {
-  await lab.fake.stop();
-  await farm.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-beforeEach(async () => {
-  agent.start();
-  await farm.until('the machine', async () => {
-    const { machines } = await farm.call('getFleet', {});
-    return machines.some(({ name, paths, observed }) => name === machine && paths.length > 0 && observed === 'online');
-  });
-});
-afterEach(async () => {
-  const [open] = await reservations();
-  if (open !== undefined && open.state !== 'ended') {
-    await farm.call('returnMachine', { params: { reservation: open.id }, body: {} });
-    await farm.until('the return', reservations, ([one]) => one?.state === 'ended');
-  }
-  agent.die();
-  await farm.until('the end of its connection', isConnected, (now) => !now);
-});
+afterAll(() => all?.stop());
+beforeEach(() => all.connect());
+afterEach(() => all.disconnect());
 
-const isConnected = async (): Promise<boolean> =>
-  (await farm.call('getFleet', {})).agents.some(({ name, connected }) => name === 'lab' && connected);
-const reservations = () => farm.call('listReservations', { query: { machine } });
-async function reserve(): Promise<void> {
-  await farm.call('reserveMachine', { params: { machine }, body: { seconds: 3600, reason: 'a look' } });
-  await farm.until('the beginning', reservations, ([one]) => one?.state === 'held');
-}
+const isConnected = () => all.isConnected();
+const reservations = () => all.reservations();
+const records = () => all.records();
+const reserve = () => all.reserve();
 
 interface Person {
   type: (text: string) => void;
@@ -108,7 +79,6 @@ function sit(command: 'ssh' | 'console', { url = farm.server.url, token = farm.u
     end,
   };
 }
-const records = (): Promise<TerminalRecord[]> => farm.call('listTerminals', { params: { machine } });
 
 describe('a shell', () => {
   it('is the holder’s: what it prints is kept, what is typed without echo is not', async () => {
@@ -256,7 +226,12 @@ describe('a console', () => {
     await bob.sees('[    2.0] after');
     const [record] = await records();
     expect(record).toMatchObject({ kind: 'console', by: 'bob', reservationId: null, closedAt: null });
-    await farm.sql.run(`update terminal set seen_at = seen_at - interval '1 hour'`);
+    await farm.until('the end', async () => {
+      // Again until a pass saw it: every few seconds its controller says that he is there.
+      await farm.sql.run(`update terminal set seen_at = seen_at - interval '1 hour'`);
+      const [now] = await records();
+      return now?.closedAt !== null;
+    });
     expect(await bob.end).toBe('peerlab: its user is gone\n');
   });
 });

@@ -11,6 +11,8 @@ const INITIAL_MAX = 200 * 1024;
 const PAGE_MAX = 60 * 1024;
 /** The editor of the submit page, which is fetched while its page shows already. */
 const EDITOR_MAX = 150 * 1024;
+/** The terminal emulator, which is fetched while the page of a terminal shows already. */
+const TERMINAL_MAX = 100 * 1024;
 
 let folder: string;
 beforeAll(async () => {
@@ -53,7 +55,10 @@ it('shows the first page with little script, and leaves the rest for when it is 
   );
   expect(lazy.length).toBeGreaterThan(5);
   const large = await Promise.all(lazy.map(async (file) => ({ file, bytes: await compressed(`assets/${file}`) })));
-  const limitOf = (file: string) => (file.startsWith('YamlEditor-') ? EDITOR_MAX : PAGE_MAX);
+  const limitOf = (file: string) => {
+    if (file.startsWith('screen-')) return TERMINAL_MAX;
+    return file.startsWith('YamlEditor-') ? EDITOR_MAX : PAGE_MAX;
+  };
   expect(large.filter(({ file, bytes }) => bytes > limitOf(file))).toEqual([]);
 });
 

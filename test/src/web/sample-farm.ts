@@ -38,7 +38,7 @@ import { sampleMachines } from './sample-lab.js';
 import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
 import { Refusal } from './sample-refusal.js';
 import { SampleLive } from './sample-live.js';
-import { machineAttempts, planStart, sampleDrift, sampleQueue, sampleUse } from './sample-machine.js';
+import { machineAttempts, sampleAgents, planStart, sampleDrift, sampleQueue, sampleUse } from './sample-machine.js';
 import { runningRun, sampleJob, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -282,19 +282,7 @@ export class SampleFarm {
           waitsFor: null,
         };
       case 'getFleet':
-        return {
-          machines: this.machines,
-          agents: [
-            {
-              name: 'lab-1',
-              site: 'virtual',
-              version: '0.1.0',
-              capabilities: ['test', 'build'],
-              connected: true,
-              lastSeenAt: new Date().toISOString(),
-            },
-          ],
-        };
+        return { machines: this.machines, agents: sampleAgents() };
       case 'getMachine':
         return this.machine(params['machine']);
       case 'listMachineAttempts':
@@ -306,6 +294,8 @@ export class SampleFarm {
       case 'listAttemptAlarms':
       case 'checkMachine':
         return this.health.answer(name, params, body);
+      case 'listTerminals':
+        return [];
       case 'listMachineChanges':
         return this.machineChanges.filter(({ machine }) => machine === this.machine(params['machine']).name);
       case 'listMachineQueue':

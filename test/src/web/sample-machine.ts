@@ -1,6 +1,7 @@
 import {
   inventoryDrift,
   SOLE_ROLE,
+  type AgentView,
   type AttemptDetail,
   type ExpectedStart,
   type InventoryHistory,
@@ -89,3 +90,14 @@ export function sampleQueue(machine: string, run: RunDetail): WaitingJob[] {
     queuedAt: ago(300 - place),
   }));
 }
+
+export const sampleAgents = (): AgentView[] => [
+  {
+    name: 'lab-1',
+    site: 'virtual',
+    version: '0.1.0',
+    capabilities: ['test', 'build'],
+    connected: true,
+    lastSeenAt: new Date().toISOString(),
+  },
+];

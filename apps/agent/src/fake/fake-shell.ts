@@ -1,10 +1,12 @@
+import type { TerminalSize } from '@peerlab/contracts';
 import type { ServerChannel } from 'ssh2';
 
 /**
  * A login shell on script behind a terminal: it echoes what is typed and runs it at the end of a line. `exit N` ends it,
- * `flood N` prints N bytes, `password` reads a line without echo, `deaf` reads nothing more, anything else is named.
+ * `flood N` prints N bytes, `size` says how large the terminal is, `print JSON` prints a string with any control characters,
+ * `password` reads a line without echo, `deaf` reads nothing more, anything else is named.
  */
-export function runFakeShell(channel: ServerChannel): void {
+export function runFakeShell(channel: ServerChannel, size: () => TerminalSize): void {
   let line = '';
   let isSecret = false;
   const print = (text: string): void => void channel.write(text);
@@ -24,6 +26,10 @@ export function runFakeShell(channel: ServerChannel): void {
         if (!channel.write(piece.subarray(0, left))) await new Promise((resolve) => channel.once('drain', resolve));
       }
       print('\r\nflooded\r\n');
+    } else if (word === 'size') {
+      print(`${size().columns} x ${size().rows}\r\n`);
+    } else if (word === 'print') {
+      print(`${String(JSON.parse(argument))}\r\n`);
     } else if (word === 'password') {
       print('Password: ');
       isSecret = true;

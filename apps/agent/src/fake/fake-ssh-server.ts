@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Connection, ServerChannel, SFTPWrapper } from 'ssh2';
+import type { TerminalSize } from '@peerlab/contracts';
 
 export interface FakeChannel {
   write(text: string | Buffer): void;
@@ -26,8 +27,8 @@ export interface FakeServices {
   isUp: () => boolean;
   execute: (command: string, channel: FakeChannel, connection: FakeConnection) => void;
   serveFiles: (sftp: SFTPWrapper, connection: FakeConnection) => void;
-  /** A login shell behind a terminal. */
-  shell: (channel: ServerChannel) => void;
+  /** A login shell behind a terminal. @param size of it now */
+  shell: (channel: ServerChannel, size: () => TerminalSize) => void;
 }
 
 export interface KeyPair {
@@ -55,6 +56,8 @@ export class FakeSshServer {
   answersAlways = false;
   /** Connections so far. */
   connectionCount = 0;
+  /** Login shells that are open. */
+  shellCount = 0;
 
   readonly #services: FakeServices;
 
@@ -105,9 +108,21 @@ export class FakeSshServer {
           const channel = acceptExec();
           this.#services.execute(info.command, wrapChannel(channel), known);
         });
-        session.on('pty', (acceptPty) => acceptPty?.());
-        session.on('window-change', (acceptChange) => acceptChange?.());
-        session.on('shell', (acceptShell) => this.#services.shell(acceptShell()));
+        let size: TerminalSize = { columns: 80, rows: 24 };
+        session.on('pty', (acceptPty, _reject, { cols, rows }) => {
+          size = { columns: cols, rows };
+          acceptPty?.();
+        });
+        session.on('window-change', (acceptChange, _reject, { cols, rows }) => {
+          size = { columns: cols, rows };
+          acceptChange?.();
+        });
+        session.on('shell', (acceptShell) => {
+          const channel = acceptShell();
+          this.shellCount += 1;
+          channel.on('close', () => (this.shellCount -= 1));
+          this.#services.shell(channel, () => size);
+        });
         session.on('sftp', (acceptSftp) => this.#services.serveFiles(acceptSftp(), known));
       });
     });

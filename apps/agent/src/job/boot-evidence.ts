@@ -36,6 +36,9 @@ const NO_ROOT: readonly (readonly string[])[] = [
   ['You are in emergency mode.'],
 ];
 
+/** What initramfs-tools print first; a few lines later comes the row that names what is missing. */
+const NAMELESS = 'Gave up waiting for root file system device';
+
 /** Times that a loader takes an entry that was selected for one boot: more is a loop. */
 const LOADS_MAX = 3;
 
@@ -101,7 +104,8 @@ export class BootEvidenceReader {
     this.#watch.push(text, seq);
     if (this.#started !== null) {
       if (NO_ROOT.some((row) => row.every((words) => text.includes(words)))) {
-        this.#noRoot ??= { message: cleanText(text.trim(), MESSAGE_MAX), fromSeq: seq };
+        const { message, fromSeq } = this.#noRoot ?? { message: NAMELESS, fromSeq: seq };
+        if (message.includes(NAMELESS)) this.#noRoot = { message: cleanText(text.trim(), MESSAGE_MAX), fromSeq };
       }
       return;
     }

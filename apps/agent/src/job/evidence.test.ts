@@ -49,6 +49,14 @@ describe('the evidence of a boot', () => {
     });
   });
 
+  it('names the root that initramfs-tools did not find', () => {
+    const first = 'Gave up waiting for root file system device.  Common problems:';
+    const named = 'ALERT!  /dev/mapper/server-root does not exist.  Dropping to a shell!';
+    const noRoot = { kind: 'no-root', message: named, fromSeq: 102 };
+    expect(read(LOADING, BANNER, first, ' - Boot args (cat /proc/cmdline)', named)).toEqual(noRoot);
+    expect(read(LOADING, BANNER, named, first)).toEqual(noRoot);
+  });
+
   it('a crash before the loader took the candidate is of the kernel that was told to reboot', () => {
     expect(read('Kernel panic - not syncing: hung_task: blocked tasks', 'Linux version 6.1.0 (debian)')).toEqual({
       kind: 'nothing',

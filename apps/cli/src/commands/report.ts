@@ -57,15 +57,14 @@ export async function jsonReport(client: HttpClient, runId: string): Promise<obj
   const [run, grid, fleet] = await readRun(client, runId);
   const report = reportOfRun(run, grid, fleet.machines);
   const samples = [];
-  for (const { build, machine, config, attemptId } of grid.columns.map((column) => ({
-    build: column.build.name,
-    machine: column.machine,
-    config: column.build.config,
-    attemptId: column.attemptId,
-  }))) {
+  for (const { roles = [], attemptId, ...column } of grid.columns) {
     if (attemptId === null) continue;
     const attempt = await client.call('getAttempt', { params: { attempt: attemptId } });
-    for (const measurement of attempt.measurements) samples.push({ machine, build, config, attemptId, ...measurement });
+    for (const measurement of attempt.measurements) {
+      // Of several roles each measures on its own machine and kernel.
+      const { machine, build } = roles.find(({ role }) => role === measurement.role) ?? column;
+      samples.push({ machine, build: build.name, config: build.config, attemptId, ...measurement });
+    }
   }
   return {
     schema: 1,

@@ -95,6 +95,7 @@ export * from './rules/ktap/tree.js';
 export * from './rules/machine-use.js';
 export * from './rules/meeting.js';
 export * from './rules/message-size.js';
+export * from './rules/metric-name.js';
 export * from './rules/participants.js';
 export * from './rules/seats.js';
 export * from './rules/size-series.js';

@@ -19,6 +19,9 @@ import { TerminalGateway } from './terminal.gateway.js';
  */
 const STORE_MS = 5000;
 
+/** How long telling the agents of open terminals may take, in milliseconds. */
+const TERMINALS_MS = 2000;
+
 /** Owns no table: it reads. */
 @Module({
   imports: [FleetModule, ReservationsModule, MeetingsModule, LogsModule, DispatchModule],
@@ -40,6 +43,7 @@ export class ChannelsModule implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     if (!(await endsWithin(STORE_MS, this.#agents.close()))) log.warn({ afterMs: STORE_MS }, 'frames-not-stored');
     this.#live.close();
-    this.#terminals.close();
+    if (!(await endsWithin(TERMINALS_MS, this.#terminals.close())))
+      log.warn({ afterMs: TERMINALS_MS }, 'terminals-not-closed');
   }
 }

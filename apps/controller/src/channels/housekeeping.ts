@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { LIVE_BEAT_SECONDS } from '@peerlab/contracts';
+import { LIVE_BEAT_SECONDS, TERMINAL_BEAT_SECONDS } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentGateway } from './agent.gateway.js';
 import { ChangeFeed } from './change-feed.js';
@@ -33,7 +33,7 @@ export class Housekeeping {
     });
   }
 
-  @Interval(5000)
+  @Interval(TERMINAL_BEAT_SECONDS * 1000)
   terminals(): void {
     this.#terminals.beat().catch((err: unknown) => log.warn({ err }, 'terminals-not-looked-at'));
   }

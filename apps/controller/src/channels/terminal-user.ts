@@ -1,4 +1,4 @@
-import { INPUT_MAX_BYTES, type TerminalSize, type ToTerminalUser } from '@peerlab/contracts';
+import { INPUT_MAX_BYTES, UNDRAWN_MAX_BYTES, type TerminalSize, type ToTerminalUser } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
 import { announce } from '../platform/database/bus.js';
 import type { Queries } from '../platform/database/sql.js';
@@ -8,6 +8,8 @@ import type { TerminalStore } from '../reservations/terminal-store.js';
 const CLOSE_NORMAL = 1000;
 /** Pieces after which the agent is told that they were taken; a quarter of its window. */
 const ACK_EVERY = 8;
+/** Beats that a page may leave unanswered before its connection counts as lost. */
+const UNANSWERED_MAX = 6;
 
 /** A person at an open terminal: shows what it prints, and passes on what is typed, both in order and one at a time. */
 export class TerminalUser {
@@ -23,9 +25,25 @@ export class TerminalUser {
   #showing = false;
   #again = false;
   #typing: Promise<void> = Promise.resolve();
+  #sentBytes = 0;
+  /** Of a page; null for a program, which does not say it and reads no more than it can take. */
+  #drawnBytes: number | null;
+  /** Wakes what waits until the page drew more, or left. */
+  #wake: () => void = () => undefined;
+  #unanswered = 0;
 
-  constructor(terminal: { id: string; agent: string }, socket: WebSocket, sql: Queries, store: TerminalStore) {
+  /** @param isPaced whether it says what it drew */
+  constructor(
+    terminal: { id: string; agent: string },
+    isPaced: boolean,
+    socket: WebSocket,
+    sql: Queries,
+    store: TerminalStore,
+  ) {
     this.id = terminal.id;
+    this.#drawnBytes = isPaced ? 0 : null;
+    socket.on('pong', () => (this.#unanswered = 0));
+    socket.once('close', () => this.#wake());
     this.#agent = terminal.agent;
     this.#socket = socket;
     this.#sql = sql;
@@ -50,8 +68,10 @@ export class TerminalUser {
   async #showOnce(): Promise<void> {
     const { pieces, why } = await this.#store.read(this.id, this.#next);
     for (const { number, data } of pieces) {
+      await this.#untilDrawn();
       // The next one when this one has left: a slow reader holds the agent back.
       await new Promise<void>((resolve) => this.#socket.send(data, () => resolve()));
+      this.#sentBytes += data.length;
       this.#next = number + 1;
       if (this.#next - this.#acked >= ACK_EVERY) await this.acknowledge();
     }
@@ -63,6 +83,29 @@ export class TerminalUser {
     if (why === null) return;
     tellUser(this.#socket, { type: 'closed', reason: why });
     this.#socket.close(CLOSE_NORMAL);
+  }
+
+  /** Until a page has drawn enough of what it was sent, or left. */
+  async #untilDrawn(): Promise<void> {
+    while (this.#isOpen && this.#drawnBytes !== null && this.#sentBytes - this.#drawnBytes >= UNDRAWN_MAX_BYTES) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** A page says what it drew; of more than it was sent, and of less than before, nothing is believed. */
+  drawn(bytes: number): void {
+    if (this.#drawnBytes === null || bytes <= this.#drawnBytes || bytes > this.#sentBytes) return;
+    this.#drawnBytes = bytes;
+    this.#wake();
+  }
+
+  /** Says to a page that the controller is there; cuts off one that did not answer for long. */
+  beat(): void {
+    if (this.#drawnBytes === null) return;
+    if (this.#unanswered >= UNANSWERED_MAX) return this.#socket.terminate();
+    this.#unanswered += 1;
+    this.#socket.ping();
+    tellUser(this.#socket, { type: 'beat' });
   }
 
   /** Tells the agent what was taken; told again now and then, as it is only a hint. */

@@ -30,6 +30,8 @@ interface Visitor {
   /** Null before it is open. */
   user: TerminalUser | null;
   opening: boolean;
+  /** Counts it among the connections of its address, later of its token. */
+  count: { end: () => void };
 }
 
 /** The people's side of terminals: one WebSocket for each. Every user may see a console; who may have a shell, the store decides. */
@@ -58,11 +60,11 @@ export class TerminalGateway {
     const { authorization } = request.headers;
     const address = request.socket.remoteAddress ?? '';
     const identity = authorization === undefined ? null : await this.#identify(authorization, address);
-    const end = this.#connections.begin(identity?.id ?? this.#tokens.callerOf(undefined, address));
-    socket.once('close', end);
-    if (socket.destroyed) return end();
+    const count = { end: this.#connections.begin(identity?.id ?? this.#tokens.callerOf(undefined, address)) };
+    socket.once('close', () => count.end());
+    if (socket.destroyed) return count.end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
-      this.#welcome({ socket: webSocket, address, identity, user: null, opening: false }),
+      this.#welcome({ socket: webSocket, address, identity, user: null, opening: false, count }),
     );
   }
 
@@ -91,10 +93,12 @@ export class TerminalGateway {
   }
 
   #leave({ id }: TerminalUser): void {
-    // Else the pass closes it, as nobody says any more that its user is there.
-    this.#store
-      .close(id, 'its user left')
-      .catch((err: unknown) => log.warn({ err, terminal: id }, 'terminal-not-closed'));
+    void this.#end(id, 'its user left');
+  }
+
+  /** Never rejects: else the pass closes it, as nobody says any more that its user is there. */
+  #end(id: string, why: string): Promise<void> {
+    return this.#store.close(id, why).catch((err: unknown) => log.warn({ err, terminal: id }, 'terminal-not-closed'));
   }
 
   #receive(visitor: Visitor, data: RawData, isBinary: boolean): void {
@@ -109,18 +113,29 @@ export class TerminalGateway {
       if (user !== null) this.#do(visitor, user.resize(frame));
       return;
     }
+    if (frame.type === 'drawn') return user?.drawn(frame.bytes);
     if (visitor.opening) return;
     visitor.opening = true;
     this.#do(visitor, this.#open(visitor, frame));
   }
 
-  async #open(visitor: Visitor, { token, ...request }: Extract<FromTerminalUser, { type: 'open' }>): Promise<void> {
+  async #open(
+    visitor: Visitor,
+    { token, paced, ...request }: Extract<FromTerminalUser, { type: 'open' }>,
+  ): Promise<void> {
     const { socket, address } = visitor;
     try {
-      visitor.identity ??= await this.#identify(`Bearer ${token ?? ''}`, address);
+      if (visitor.identity === null) {
+        visitor.identity = await this.#identify(`Bearer ${token ?? ''}`, address);
+        if (socket.readyState !== socket.OPEN) return;
+        // Everybody behind one proxy has its address.
+        const end = this.#connections.begin(visitor.identity.id);
+        visitor.count.end();
+        visitor.count.end = end;
+      }
       const { name: by } = visitor.identity;
       const terminal = await this.#store.open(by, request);
-      const user = new TerminalUser(terminal, socket, this.#sql, this.#store);
+      const user = new TerminalUser(terminal, paced === true, socket, this.#sql, this.#store);
       log.info({ by, machine: request.machine, kind: request.kind, terminal: terminal.id }, 'terminal-asked');
       // The person may have gone meanwhile.
       if (socket.readyState !== socket.OPEN) return this.#leave(user);
@@ -129,7 +144,8 @@ export class TerminalGateway {
       await user.show();
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      tellUser(socket, { type: 'closed', reason: [error.message, error.detail].filter(Boolean).join('; ') });
+      const reason = [error.message, error.detail].filter(Boolean).join('; ');
+      tellUser(socket, { type: 'closed', reason, code: error.code });
       socket.close(error.status === 401 || error.status === 403 ? LIVE_CLOSE.token : CLOSE_NORMAL);
     }
   }
@@ -162,6 +178,7 @@ export class TerminalGateway {
   async beat(): Promise<void> {
     const users = [...this.#visitors].flatMap(({ user }) => (user === null ? [] : [user]));
     if (users.length === 0) return;
+    for (const user of users) user.beat();
     await this.#store.seen(users.map(({ id }) => id));
     const tokens = [...this.#visitors].flatMap(({ identity }) => identity?.id ?? []);
     const revoked = await this.#tokens.revokedAmong([...new Set(tokens)]);
@@ -172,9 +189,16 @@ export class TerminalGateway {
     this.#showAll();
   }
 
-  close(): void {
-    for (const { socket } of this.#visitors) socket.terminate();
+  /** Cuts off everybody. Their agents are told at once, where they are connected to another controller. Never rejects. */
+  async close(): Promise<void> {
+    const left = [...this.#visitors].flatMap((visitor) => {
+      const { user, socket } = visitor;
+      visitor.user = null;
+      socket.terminate();
+      return user ?? [];
+    });
     this.#server.close();
+    await Promise.all(left.map(({ id }) => this.#end(id, 'the controller of its user stopped')));
   }
 }
 

@@ -2,6 +2,7 @@ import {
   judgeMetrics,
   medianOf,
   NO_NOISE,
+  ofRole,
   type BootSpread,
   type ComparedMetric,
   type MetricNoise,
@@ -14,12 +15,13 @@ interface ComparedSides {
   b: readonly SizedMetric[];
   /** By metricKey. */
   noise: ReadonlyMap<string, MetricNoise>;
-  isSameKernel: boolean;
+  /** Whether all of these attempts, of both sides, booted the same. */
+  isSameKernel: (attempts: readonly string[]) => boolean;
   /** See JudgeOptions. */
   byMachine: boolean;
 }
 
-/** Every metric of either side by combination (of `hashes`), judged together, sorted by suite and name. Pure. */
+/** Every metric of either side by combination (of `hashes`), judged together, sorted by suite, name and role. Pure. */
 export function compareMetrics(
   { a, b, noise, isSameKernel, byMachine }: ComparedSides,
   hashes: readonly string[],
@@ -31,16 +33,20 @@ export function compareMetrics(
     const combination = indexOf.get(first?.combination ?? '');
     if (first === undefined || combination === undefined) return [];
     const { suite, name, unit, better } = first;
-    return [{ key, pair, metric: { suite, name, size: sizeOfMetric(first), unit, better, combination } }];
+    const metric = { suite, name, ...ofRole(first), size: sizeOfMetric(first), unit, better, combination };
+    return [{ key, pair, metric }];
   });
   const judged = judgeMetrics(
-    compared.map(({ key, pair, metric: { better } }) => ({
-      better,
-      a: bootsOf(pair.a),
-      b: bootsOf(pair.b),
-      noise: noise.get(key) ?? NO_NOISE,
-      isSameKernel,
-    })),
+    compared.map(({ key, pair, metric: { better } }) => {
+      const [bootsA, bootsB] = [bootsOf(pair.a), bootsOf(pair.b)];
+      return {
+        better,
+        a: bootsA,
+        b: bootsB,
+        noise: noise.get(key) ?? NO_NOISE,
+        isSameKernel: isSameKernel([...bootsA, ...bootsB].map(({ attempt }) => attempt)),
+      };
+    }),
     { byMachine },
   );
   return compared
@@ -48,7 +54,13 @@ export function compareMetrics(
       const judgement = judged[index];
       return judgement === undefined ? [] : [{ ...metric, a: spreadOf(pair.a), b: spreadOf(pair.b), ...judgement }];
     })
-    .toSorted((x, y) => compare(x.suite, y.suite) || compare(x.name, y.name) || x.combination - y.combination);
+    .toSorted(
+      (x, y) =>
+        compare(x.suite, y.suite) ||
+        compare(x.name, y.name) ||
+        compare(x.role ?? '', y.role ?? '') ||
+        x.combination - y.combination,
+    );
 }
 
 interface Pair {

@@ -14,6 +14,7 @@ import {
 import type { InputOf } from '../platform/http/serve.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { BUILT_GIT } from '../platform/database/built-git.js';
+import { ROLE_KERNELS_SQL } from '../platform/database/role-kernel.js';
 import { columnsOf, integer, json, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
@@ -21,7 +22,7 @@ import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
 import { compareMetrics } from './compare-metrics.js';
-import { metricKey, SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
+import { metricKey, ROLE_SQL, SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
@@ -54,6 +55,8 @@ interface Side {
   view: ComparedSide;
   verdicts: (SideVerdicts & Ran)[];
   metrics: SizedMetric[];
+  /** The kernels of all roles, by attempt; of jobs with several. */
+  roleKernels: ReadonlyMap<string, string>;
 }
 
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
@@ -63,9 +66,10 @@ const KERNEL = {
   buildId: nullable(text),
   git: nullable(json<BuiltGit>()),
 };
-const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text };
+const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text, kernels: nullable(text) };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
+  role: nullable(text),
   n: integer,
   run_id: uuid,
   machine: text,
@@ -130,7 +134,7 @@ export class CompareView {
         noise: new Map(
           [...ofA, ...ofB].map((metric) => [metricKey(moved(metric)), noise.get(metricKey(metric)) ?? NO_NOISE]),
         ),
-        isSameKernel: isSameKernel(sideA.view, sideB.view),
+        isSameKernel: isSameKernel(sideA, sideB),
         byMachine: true,
       },
       keys,
@@ -191,17 +195,18 @@ export class CompareView {
     }
     const attempts = await this.#sql.rows(
       ATTEMPT,
-      `select t.id, j.combination, coalesce(j.machine, '') as machine from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
+      `select t.id, j.combination, coalesce(j.machine, '') as machine, ${ROLE_KERNELS_SQL} as kernels
+       from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
       [run.id, kernel.name],
     );
-    const ranOn = new Map(attempts.map(({ id, ...ran }) => [id, ran]));
+    const ranOn = new Map(attempts.map(({ id, combination, machine }) => [id, { combination, machine }]));
     const placeOf = new Map(attempts.map(({ id }, place) => [id, place]));
     const [packed, metrics] = await Promise.all([
       this.#verdicts.read([...ranOn.keys()]),
       this.#sql.rows(
         METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
-           coalesce(j.machine, '') as machine, j.combination
+        `select m.suite, m.name, ${ROLE_SQL}, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL},
+           j.run_id, coalesce(j.machine, '') as machine, j.combination
          from ${ATTEMPTS} join measurement m on m.attempt_id = t.id where ${OF_SIDE} order by m.stored_at, m.seq`,
         [run.id, kernel.name],
       ),
@@ -213,14 +218,21 @@ export class CompareView {
         .map((row) => ({ ...row, ...(ranOn.get(row.attemptId) ?? NOWHERE) }))
         .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
       metrics,
+      roleKernels: new Map(attempts.flatMap(({ id, kernels }) => (kernels === null ? [] : [[id, kernels]]))),
     };
   }
 }
 
-/** Equal builds of one run are one kernel, too, when the build-id is not known. */
-function isSameKernel(a: ComparedSide, b: ComparedSide): boolean {
-  if (a.run.id === b.run.id && a.kernel.name === b.kernel.name) return true;
-  return a.kernel.buildId !== null && a.kernel.buildId === b.kernel.buildId;
+/**
+ * Whether attempts of both sides booted the same kernel, and in jobs with several roles the same ones in all of them. Equal
+ * builds of one run are one kernel, too, when the build-id is not known.
+ */
+function isSameKernel(a: Side, b: Side): (attempts: readonly string[]) => boolean {
+  const [{ run, kernel }, other] = [a.view, b.view];
+  const isSameBuild = run.id === other.run.id && kernel.name === other.kernel.name;
+  const isSame = isSameBuild || (kernel.buildId !== null && kernel.buildId === other.kernel.buildId);
+  const roleKernels = new Map([...a.roleKernels, ...b.roleKernels]);
+  return (attempts) => isSame && new Set(attempts.map((id) => roleKernels.get(id))).size === 1;
 }
 
 const namesOf = ({ kernels }: ComparedRun): string[] => kernels.map(({ name }) => name);

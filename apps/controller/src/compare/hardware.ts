@@ -95,7 +95,7 @@ export class HardwareView {
             .toSorted(([, x], [, y]) => varianceOf(x.boots) - varianceOf(y.boots))
             .map(([key, noise]) => [key.slice(0, key.lastIndexOf('\n') + 1) + PAIR, noise]),
         ),
-        isSameKernel: false,
+        isSameKernel: () => false,
         byMachine: false,
       },
       [PAIR],

@@ -3,6 +3,7 @@ import {
   HARDWARE_KERNELS_MAX,
   judgeTwins,
   NO_NOISE,
+  ofRole,
   TWIN_ATTEMPTS_MAX,
   TWIN_KERNELS_READ,
   TWIN_MACHINES_MAX,
@@ -121,7 +122,9 @@ export class TwinsView {
     const kept = names.flatMap((name) => (byMachine.get(name) ?? []).slice(-TWIN_ATTEMPTS_MAX));
     const ids = kept.map(({ id }) => id);
     const machineOf = new Map(kept.map(({ id, machine }) => [id, machine]));
-    const [packed, measured] = await Promise.all([this.#verdicts.read(ids), readMeasured(this.#sql, ids)]);
+    const [packed, figures] = await Promise.all([this.#verdicts.read(ids), readMeasured(this.#sql, ids)]);
+    // In a job with several roles the other machines measure, too: they are compared only where they are among these.
+    const measured = figures.filter(({ machine }) => byMachine.has(machine));
     const place = (id: string): number => ids.indexOf(id);
     const all = packed
       .map((row) => ({ ...row, combination: machineOf.get(row.attemptId) ?? '' }))
@@ -190,7 +193,7 @@ export function arrangeMetrics(
     all.map(({ key, own, first: { better } }) => ({ better, boots: bootsOf(own), noise: noise.get(key) ?? NO_NOISE })),
   );
   return all
-    .flatMap(({ own, first: { suite, name, unit, better } }, index): TwinMetricView[] => {
+    .flatMap(({ own, first: { suite, name, role, unit, better } }, index): TwinMetricView[] => {
       const judgement = judged[index];
       if (judgement === undefined) return [];
       const { machine, ...rest } = judgement;
@@ -198,6 +201,7 @@ export function arrangeMetrics(
         {
           suite,
           name,
+          ...ofRole({ role }),
           unit,
           better,
           spreads: machines.map((each) => spreadOf(own.filter((metric) => metric.machine === each))),
@@ -208,6 +212,9 @@ export function arrangeMetrics(
     })
     .toSorted(
       (x, y) =>
-        Number(x.outlier === null) - Number(y.outlier === null) || compare(x.suite, y.suite) || compare(x.name, y.name),
+        Number(x.outlier === null) - Number(y.outlier === null) ||
+        compare(x.suite, y.suite) ||
+        compare(x.name, y.name) ||
+        compare(x.role ?? '', y.role ?? ''),
     );
 }

@@ -1,14 +1,17 @@
-import type { Grid } from '@peerlab/contracts';
-import { columnsOf, pick, text } from '../platform/database/row-shape.js';
+import { metricId, ofRole, type Grid } from '@peerlab/contracts';
+import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Measurement } from '../schema/results.js';
 import { compare } from './grid-rows.js';
+import { ROLE_SQL } from './measured-boots.js';
 
 /** A metric that some attempts measured. */
 export interface MetricRow {
   suite: string;
   test: string;
   name: string;
+  /** Which role of a job with several measured it; absent in a job with one. */
+  role?: string;
   unit: string;
   better: 'lower' | 'higher';
   /** The newest of an attempt stand last. */
@@ -17,19 +20,27 @@ export interface MetricRow {
 
 type GridMetric = Grid['metrics'][number];
 
-const METRICS = { ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better'), values: text };
+const METRICS = {
+  ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better'),
+  role: nullable(text),
+  values: text,
+};
 
 /** What attempts measured: all values of a metric as one text, because there are thousands of them. */
 export const METRICS_SQL = `
-  select suite, min(test) as test, name, unit, better,
+  select suite, min(test) as test, name, ${ROLE_SQL}, unit, better,
     string_agg(concat_ws(' ', attempt_id, lower_quartile, median, upper_quartile, cardinality(samples)), ',' order by seq)
       as values
-  from measurement where attempt_id = any($1) group by suite, name, unit, better`;
+  from measurement m where attempt_id = any($1) group by suite, name, m.role, unit, better`;
 
 /** What the attempts measured, in any order of the metrics. */
 export async function readMetrics(sql: Queries, attemptIds: readonly string[]): Promise<MetricRow[]> {
   const rows = await sql.rows(METRICS, METRICS_SQL, [attemptIds]);
-  return rows.map(({ values, ...metric }) => ({ ...metric, values: values.split(',').map(measuredValue) }));
+  return rows.map(({ role, values, ...metric }) => ({
+    ...metric,
+    ...ofRole({ role }),
+    values: values.split(',').map(measuredValue),
+  }));
 }
 
 function measuredValue(text: string): MetricRow['values'][number] {
@@ -43,7 +54,7 @@ function measuredValue(text: string): MetricRow['values'][number] {
   };
 }
 
-/** One row per suite, metric and unit; a metric reported twice in an attempt shows its last value. Pure. */
+/** One row per suite, metric, role and unit; a metric that a role reported twice in an attempt shows its last value. Pure. */
 export function arrangeMetrics(
   columns: number,
   /** By attempt. */
@@ -53,7 +64,7 @@ export function arrangeMetrics(
 ): GridMetric[] {
   const rows = new Map<string, GridMetric>();
   for (const { values, ...metric } of metrics) {
-    const key = [metric.suite, metric.name, metric.unit, metric.better].join('\n');
+    const key = metricId(metric);
     const row = rows.get(key) ?? {
       ...metric,
       noise: noiseOf(metric),
@@ -65,5 +76,7 @@ export function arrangeMetrics(
       if (column !== undefined) row.values[column] = value;
     }
   }
-  return [...rows.values()].toSorted((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name));
+  return [...rows.values()].toSorted(
+    (a, b) => compare(a.suite, b.suite) || compare(a.name, b.name) || compare(a.role ?? '', b.role ?? ''),
+  );
 }

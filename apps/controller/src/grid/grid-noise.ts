@@ -5,7 +5,9 @@ import { metricKey } from './measured-boots.js';
 import { readNoise } from './stored-noise.js';
 
 type Column = { combination: Pick<GridColumn['combination'], 'hash'>; build: Pick<GridColumn['build'], 'id'> };
-type NoiseOf = (metric: Pick<MetricRow, 'suite' | 'name' | 'unit' | 'better'>) => Grid['metrics'][number]['noise'];
+type NoiseOf = (
+  metric: Pick<MetricRow, 'suite' | 'name' | 'unit' | 'better'> & { role?: string | undefined },
+) => Grid['metrics'][number]['noise'];
 
 /** Combinations on which two kernels have so many boots that a metric may have a verdict. Pure. */
 export function judgedCombinations(columns: readonly Column[]): string[] {
@@ -28,12 +30,12 @@ export async function readGridNoise(
   const hashes = judgedCombinations(columns);
   const noise = await readNoise(
     sql,
-    metrics.flatMap((metric) => hashes.map((combination) => ({ ...metric, combination }))),
+    metrics.flatMap(({ role = null, ...metric }) => hashes.map((combination) => ({ ...metric, role, combination }))),
   );
-  return (metric) =>
+  return ({ role = null, ...metric }) =>
     Object.fromEntries(
       hashes.flatMap((combination): [string, MetricNoise][] => {
-        const known = noise.get(metricKey({ ...metric, combination }));
+        const known = noise.get(metricKey({ ...metric, role, combination }));
         return known === undefined ? [] : [[combination, known]];
       }),
     );

@@ -1,10 +1,12 @@
-import { medianOf, messageSizeOf, type Boot, type MessageSize } from '@peerlab/contracts';
+import { medianOf, messageSizeOf, SOLE_ROLE, type Boot, type MessageSize } from '@peerlab/contracts';
 import { nullable, text } from '../platform/database/row-shape.js';
 
 /** What identifies a metric on a combination: values of other units or directions are not compared. */
 export interface MetricKey {
   suite: string;
   name: string;
+  /** Which role of a job with several measured it; null in a job with one. */
+  role: string | null;
   unit: string;
   better: 'lower' | 'higher';
   combination: string;
@@ -26,6 +28,9 @@ export interface SizedMetric extends SideMetric {
   pages: string | null;
 }
 
+/** `role` of `MetricKey` in SQL. Needs `measurement` as `m`. */
+export const ROLE_SQL = `nullif(m.role, '${SOLE_ROLE}') as role`;
+
 /** The columns of `SizedMetric`: all parameters would be much to read. Needs `measurement` as `m`. */
 export const SIZE_SQL = `left(m.params ->> 'bytes', 20) as bytes, left(m.params ->> 'pages', 20) as pages`;
 export const SIZE_COLUMNS = { bytes: nullable(text), pages: nullable(text) };
@@ -39,8 +44,9 @@ export function sizeOfMetric({
   return messageSizeOf({ name, params: { bytes: Number(bytes ?? 0), pages: Number(pages ?? 0) } });
 }
 
-export const metricKey = ({ suite, name, unit, better, combination }: MetricKey): string =>
-  [suite, name, unit, better, combination].join('\n');
+/** The combination stands last, and no role has a line break, as names may. */
+export const metricKey = ({ role, suite, name, unit, better, combination }: MetricKey): string =>
+  [role ?? '', suite, name, unit, better, combination].join('\n');
 
 /** One value for each boot: a boot that measured a metric more than once counts once. */
 export function bootsOf(metrics: readonly Pick<SideMetric, 'attempt_id' | 'run_id' | 'machine' | 'median'>[]): Boot[] {

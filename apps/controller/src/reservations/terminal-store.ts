@@ -203,13 +203,15 @@ export class TerminalStore {
         'kind',
         'reservation_id',
         'by',
+        'columns',
+        'rows',
         'opened_at',
         'closed_at',
         'why',
         'kept_bytes',
         'removed_bytes',
       ),
-      `select id, machine, kind, reservation_id, by, opened_at, closed_at, why, kept_bytes, removed_bytes
+      `select id, machine, kind, reservation_id, by, columns, rows, opened_at, closed_at, why, kept_bytes, removed_bytes
        from terminal where machine = $1 order by opened_at desc, id limit $2`,
       [machine, 2 * TERMINALS_KEPT],
     );
@@ -219,6 +221,8 @@ export class TerminalStore {
       kind: row.kind,
       reservationId: row.reservation_id,
       by: row.by,
+      columns: row.columns,
+      rows: row.rows,
       openedAt: row.opened_at.toISOString(),
       closedAt: row.closed_at?.toISOString() ?? null,
       why: row.why,

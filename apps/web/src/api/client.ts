@@ -28,6 +28,15 @@ export class Api<T extends Partial<Routes>> {
     return withToken(async () => (await this.#client.stream(name, given)).cancel());
   }
 
+  /** Asks for a file as `call` does; the content comes piece by piece. */
+  file<N extends FileRoute & keyof T>(
+    name: N,
+    given: CallOf<N>,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    return withToken(() => this.#client.stream(name, given, { signal }));
+  }
+
   /** The address of a file, without a token. */
   pathOf<N extends FileRoute & keyof T>(name: N, given: CallOf<N>): string {
     return requestTo(this.routes[name] as Route, given).path;

@@ -4,6 +4,8 @@ import {
   placeLabel,
   renderSizes,
   saysText,
+  seriesId,
+  seriesName,
   sizesCsv,
   sizeSeries,
   sizeText,
@@ -40,7 +42,7 @@ export function MessageSizes({
   const all = sizeSeries(metrics);
   const labelOf = (index: number): string => placeLabel(comparison, index);
   const { shown, rest } = useFirst(
-    all.filter(({ suite, series, combination }) => matches(`${suite}/${series} ${labelOf(combination)}`)),
+    all.filter((series) => matches(`${series.suite}/${seriesName(series)} ${labelOf(series.combination)}`)),
     FIRST_SERIES,
     'series',
   );
@@ -60,11 +62,7 @@ export function MessageSizes({
       </div>
       <RatiosOnly combinations={shown.map(({ combination }) => combinations[combination]?.combination)} />
       {shown.map((series) => (
-        <Series
-          key={`${series.suite}/${series.series}/${series.unit}@${series.combination}`}
-          series={series}
-          comparison={comparison}
-        />
+        <Series key={seriesId(series)} series={series} comparison={comparison} />
       ))}
       {rest}
     </section>
@@ -72,8 +70,8 @@ export function MessageSizes({
 }
 
 function Series({ series, comparison }: { series: SizeSeries; comparison: Comparison }): ReactNode {
-  const { suite, series: name, unit, better, combination, points } = series;
-  const title = `${suite}/${name}`;
+  const { suite, unit, better, combination, points } = series;
+  const title = `${suite}/${seriesName(series)}`;
   // Two combinations have series of one name.
   const called = comparison.combinations.length > 1 ? `${title} on ${placeLabel(comparison, combination)}` : title;
   return (

@@ -2,6 +2,8 @@ import { Link } from '@tanstack/react-router';
 import {
   bootsText,
   LEVEL,
+  metricId,
+  metricName,
   RELEVANCE,
   saysText,
   whyText,
@@ -75,12 +77,12 @@ export function MetricChanges({
       )}
       <ListTable
         rows={shown}
-        keyOf={({ suite, name, unit, combination }) => `${suite}/${name}/${unit}@${combination}`}
+        keyOf={(metric) => `${metricId(metric)}@${metric.combination}`}
         empty={<p className="muted">No metric matches the filter.</p>}
         columns={[
           {
             name: 'Metric',
-            render: ({ suite, name, unit, better, combination }) => (
+            render: ({ suite, name, role, unit, better, combination }) => (
               <span>
                 <span className="muted">{suite}/</span>
                 <Link
@@ -88,7 +90,7 @@ export function MetricChanges({
                   search={{ suite, metric: name, combination: hardware(combination)?.combination.hash }}
                   title="trend of this metric on this combination"
                 >
-                  {name}
+                  {metricName({ name, role })}
                 </Link>
                 <span className="muted metric-unit">
                   {unitText(unit)}, {better} is better

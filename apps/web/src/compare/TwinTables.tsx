@@ -1,5 +1,13 @@
 import { Link } from '@tanstack/react-router';
-import { unitText, whyText, type Combination, type TwinMetricView, type Twins } from '@peerlab/contracts';
+import {
+  metricId,
+  metricName,
+  unitText,
+  whyText,
+  type Combination,
+  type TwinMetricView,
+  type Twins,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useFirst } from '../ui/first.js';
 import { ListTable, type ListColumn } from '../ui/ListTable.js';
@@ -66,16 +74,16 @@ export function TwinMetrics({
     <>
       <ListTable
         rows={shown}
-        keyOf={({ suite, name, unit, better }) => `${suite}/${name}/${unit}/${better}`}
+        keyOf={metricId}
         empty={<p className="muted">No metric matches the filter.</p>}
         columns={[
           {
             name: 'Metric',
-            render: ({ suite, name, unit, better }) => (
+            render: ({ suite, name, role, unit, better }) => (
               <span>
                 <span className="muted">{suite}/</span>
                 <Link to="/trends" search={{ suite, metric: name, combination: combination.hash }}>
-                  {name}
+                  {metricName({ name, role })}
                 </Link>
                 <span className="muted metric-unit">
                   {unitText(unit)}, {better} is better

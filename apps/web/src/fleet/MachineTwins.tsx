@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { MachineView, Twins } from '@peerlab/contracts';
+import { metricName, type MachineView, type Twins } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { twinsQuery } from '../api/compare.js';
 import { fleetQuery } from '../api/fleet.js';
@@ -72,7 +72,7 @@ function StandsOut({ twins, name }: { twins: NonNullable<Twins['twins']>; name: 
       It stands out in {unlike.length} of {countOf(twins.metricsTotal, 'metric')}:{' '}
       {unlike
         .slice(0, NAMED)
-        .map(({ name: metric, says, ratio }) => `${metric} ${says}, ${ratioText(ratio?.value ?? 1)} of the others`)
+        .map((metric) => `${metricName(metric)} ${metric.says}, ${ratioText(metric.ratio?.value ?? 1)} of the others`)
         .join('; ')}
       {unlike.length > NAMED && ` and ${unlike.length - NAMED} more`}.
     </p>

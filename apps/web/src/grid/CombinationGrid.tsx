@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { columnsBeside, foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
+import { columnsBeside, foldBoots, isVirtual, metricPath, type Grid } from '@peerlab/contracts';
 import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { whenThere } from '../lazy-page.js';
@@ -79,7 +79,7 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
     () => (showMetrics ? grid.rows.map((_, row) => metricsOf(grid, grid.metrics, row)) : []),
     [grid, showMetrics],
   );
-  const metrics = useMemo(() => grid.metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [grid, matches]);
+  const metrics = useMemo(() => grid.metrics.filter((metric) => matches(metricPath(metric))), [grid, matches]);
   const close = (): void => {
     change({ cell: undefined });
     focusGrid();

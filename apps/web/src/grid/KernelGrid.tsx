@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { KERNEL_ATTEMPTS, KERNEL_ATTEMPTS_ALL, type BuildGrid } from '@peerlab/contracts';
+import { KERNEL_ATTEMPTS, KERNEL_ATTEMPTS_ALL, metricPath, type BuildGrid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
@@ -53,7 +53,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
     () => (metrics.length === 0 ? [] : grid.rows.map((_, row) => metricsOf(grid, metrics, row))),
     [grid, metrics],
   );
-  const listed = useMemo(() => metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [metrics, matches]);
+  const listed = useMemo(() => metrics.filter((metric) => matches(metricPath(metric))), [metrics, matches]);
   const isNarrow = grid.columns.length > ROOMY_KERNELS;
   const roomOf = (dense: boolean): MetricRoom =>
     dense ? denseRoom(grid.columns.length) : isNarrow ? 'narrow' : 'wide';

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { RATIOS_ONLY, unitText } from '@peerlab/contracts';
+import { metricId, metricName, RATIOS_ONLY, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import { samplesText, type MetricFrame } from './metrics.js';
@@ -29,12 +29,12 @@ export function Measured({
         {measured.map(({ metric, value }) => {
           const change = compareMetric(metric, column, frame.againstOf(column), frame.isClear);
           return (
-            <li key={`${metric.name}/${metric.unit}`}>
+            <li key={metricId(metric)}>
               <Link
                 to="/trends"
                 search={{ suite: metric.suite, metric: metric.name, combination: frame.combinationOf(column) }}
               >
-                {metric.name}
+                {metricName(metric)}
               </Link>{' '}
               <span className="number strong">{numberText(value.median)}</span> {unitText(metric.unit)}{' '}
               <span className="muted">

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { RATIOS_ONLY, unitText } from '@peerlab/contracts';
+import { metricId, metricName, RATIOS_ONLY, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import type { GridFrame } from './rows.js';
@@ -45,14 +45,14 @@ export function MetricRows({
       {metrics
         .filter((row) => row.suite === suite)
         .map((row) => (
-          <tr key={`${row.name}/${row.unit}/${row.better}`}>
+          <tr key={metricId(row)}>
             <th scope="row" className="row-head test-name">
               <Link
                 to="/trends"
                 search={{ suite, metric: row.name, combination: only }}
                 title={`trend of this metric on ${only === undefined ? 'every' : 'this'} combination`}
               >
-                {row.name}
+                {metricName(row)}
               </Link>{' '}
               <span className="muted" title={`${row.better} is better`}>
                 {unitText(row.unit)} <span aria-hidden="true">{row.better === 'lower' ? '↓' : '↑'}</span>

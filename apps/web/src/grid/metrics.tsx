@@ -1,4 +1,4 @@
-import { bootsText, unitText } from '@peerlab/contracts';
+import { bootsText, metricName, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countOf, countText, numberText } from '../ui/numbers.js';
 import {
@@ -37,7 +37,7 @@ export function metricFacts(row: GridMetricRow, column: number, frame: MetricFra
   if (value == null) return [];
   const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   return [
-    `${row.name}: median ${numberText(value.median)} ${unitText(row.unit)}, ${samplesText(value)}`,
+    `${metricName(row)}: median ${numberText(value.median)} ${unitText(row.unit)}, ${samplesText(value)}`,
     `${value.boots === undefined ? 'quartiles' : 'boots'} ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
     ...(change === null ? [] : [changeThanText(change, frame.nameOf(change.against))]),
   ];

@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { placeLabel, RunSide, runSideText, type ComparedSide, type Comparison } from '@peerlab/contracts';
+import { metricPath, placeLabel, RunSide, runSideText, type ComparedSide, type Comparison } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { compareQuery } from '../api/compare.js';
@@ -178,7 +178,7 @@ function Differences({
       <MetricChanges
         all={metrics}
         total={comparison.metricsTotal}
-        metrics={metrics.filter((metric) => matches(`${metric.suite}/${metric.name} ${labelOf(metric.combination)}`))}
+        metrics={metrics.filter((metric) => matches(`${metricPath(metric)} ${labelOf(metric.combination)}`))}
         hardware={(index) => combinations[index]}
         more={
           <>
@@ -195,9 +195,11 @@ function Differences({
 }
 
 /** Differences between two tests of the same kernel are not changes of the kernel. */
-function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): ReactNode {
+function SameKernel({ comparison: { a, b, combinations } }: { comparison: Comparison }): ReactNode {
   const { buildId } = a.kernel;
   if (buildId === null || buildId !== b.kernel.buildId) return null;
+  // The sides say what the first role boots; that of another one may differ under the same name.
+  const isOfRoles = combinations.some(({ combination }) => combination.identity.peers !== undefined);
   const isSameSide = a.run.id === b.run.id && a.kernel.name === b.kernel.name;
   return (
     <p className="notice notice-warn">
@@ -205,7 +207,7 @@ function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): React
       {!isSameSide && (
         <>
           (build-id <code title={buildId}>{shortBuildId(buildId)}</code>): differences are noise, the hardware or a
-          flaky test.
+          flaky test{isOfRoles && ', or the kernels of other roles'}.
         </>
       )}
       {isSameSide && 'Choose another build or another run.'}

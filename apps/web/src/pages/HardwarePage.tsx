@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { Combination, HardwareComparison, HardwareSide } from '@peerlab/contracts';
+import { metricPath, type Combination, type HardwareComparison, type HardwareSide } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { hardwareQuery } from '../api/compare.js';
@@ -160,7 +160,7 @@ function Chosen({
       <MetricChanges
         all={metrics}
         total={comparison.metricsTotal}
-        metrics={metrics.filter(({ suite, name }) => matches(`${suite}/${name}`))}
+        metrics={metrics.filter((metric) => matches(metricPath(metric)))}
         hardware={() => undefined}
         shown={[a.combination, b.combination]}
         more={

@@ -14,6 +14,7 @@ import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord
 import { ReservationControls, ReservedLine } from '../fleet/Reservation.js';
 import { otherProblem } from '../fleet/other-problem.js';
 import { MachineSerial } from '../fleet/MachineSerial.js';
+import { MachineTerminals, TerminalLinks } from '../fleet/MachineTerminals.js';
 import { MachineTwins } from '../fleet/MachineTwins.js';
 import { addressesOnPath } from '../fleet/pcie-tree.js';
 import { PcieTree } from '../fleet/PcieTree.js';
@@ -50,6 +51,7 @@ export function MachinePage(): ReactNode {
           <MachineTwins machine={machine} />
           <MachineChecks checks={machine.checks} />
           <MachineChanges machine={name} />
+          <MachineTerminals machine={name} />
           <MachineSerial machine={name} />
           <InventoryDrift machine={name} />
         </>
@@ -70,6 +72,7 @@ function MachineHead({ machine }: { machine: MachineView }): ReactNode {
         <StateBadge state={machine.observed} />
         {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
         <div className="push row">
+          <TerminalLinks machine={machine.name} />
           <ReservationControls machine={machine} />
           <MachineControls machine={machine} />
         </div>

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { LEVEL, type Twins } from '@peerlab/contracts';
+import { LEVEL, metricPath, type Twins } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { twinsQuery } from '../api/compare.js';
@@ -119,7 +119,7 @@ function Compared({
           <TwinMetrics
             machines={machines}
             combination={combination}
-            metrics={metrics.filter(({ suite, name }) => matches(`${suite}/${name}`))}
+            metrics={metrics.filter((metric) => matches(metricPath(metric)))}
           />
         </section>
       )}

@@ -1,19 +1,13 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useSyncExternalStore, type ReactNode } from 'react';
-import { identify } from '../api/client.js';
-import { askForToken, getToken, onTokenChange, signOut } from '../api/token.js';
+import { useQueryClient } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { useIdentity } from '../api/identity.js';
+import { askForToken, signOut } from '../api/token.js';
 import { Popover } from './Popover.js';
 
 /** Who is signed in and what that allows; signs in and out. */
 export function AccountMenu(): ReactNode {
   const queries = useQueryClient();
-  const token = useSyncExternalStore(onTokenChange, getToken);
-  const { data } = useQuery({
-    queryKey: ['identity', token],
-    queryFn: () => identify(token ?? ''),
-    enabled: token !== null,
-    staleTime: 60_000,
-  });
+  const { token, data } = useIdentity();
   if (token === null) {
     return (
       <button

@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from 'react';
 
 /** Copies text to the clipboard, also on a plain-HTTP address, where browsers have no clipboard API. */
-async function copyText(text: string): Promise<void> {
+export async function copyText(text: string): Promise<void> {
   // The type says that it always exists, but an insecure page has none.
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard !== undefined) return clipboard.writeText(text);

@@ -102,6 +102,9 @@ const STATE_LOOK: Record<string, { icon: string; tone: string }> = {
   pending: { icon: '◔', tone: 'quiet' },
   building: { icon: '◐', tone: 'live' },
   ready: { icon: '✓', tone: 'good' },
+  open: { icon: '◐', tone: 'live' },
+  connecting: { icon: '◔', tone: 'live' },
+  refused: { icon: '✗', tone: 'bad' },
   connected: { icon: '●', tone: 'good' },
   lost: { icon: '○', tone: 'bad' },
 };

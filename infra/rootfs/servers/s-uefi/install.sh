@@ -15,6 +15,7 @@ lay_out() {
 
 finish() {
 	modprobe -a vfat nls_cp437 nls_ascii
+	resize2fs /dev/mapper/server-root
 	mke2fs -F -q -t ext4 -O ^metadata_csum_seed,^orphan_file "${disk}p2"
 	mkfs.vfat -n ESP "${disk}p1"
 	mv /boot /boot.files

@@ -124,6 +124,27 @@ async function checkWatchdog({ machine, signal }: AttemptContext, session: Sessi
   );
 }
 
+/**
+ * Power is what brings the machine back when its candidate hangs: a service processor that does not answer is found out
+ * before anything is changed.
+ */
+async function checkPower({ machine, signal }: AttemptContext): Promise<void> {
+  const { name, power } = machine;
+  if (power === null) return;
+  const state = await power.state(signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new JobFailure(
+      'infrastructure',
+      `the power of ${name} cannot be asked for its state, so nothing could reset it: ${adviceOf(error)}`,
+    );
+  });
+  if (state !== 'off') return;
+  throw new JobFailure(
+    'infrastructure',
+    `the power driver of ${name} says "off" of a machine that answers; correct power: in the config, it may speak to another machine`,
+  );
+}
+
 /** Records of earlier crashes are not this attempt's. */
 async function rememberPstore(context: AttemptContext): Promise<void> {
   try {
@@ -169,6 +190,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   if (silent !== null) {
     throw new JobFailure('infrastructure', `the console of ${context.machine.name} is not recorded: ${silent}`);
   }
+  await checkPower(context);
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
   await rememberPstore(context);

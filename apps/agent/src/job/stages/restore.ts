@@ -184,10 +184,10 @@ async function judgeDefault(context: RestoreContext, { kernel, session }: Booted
   await context.harvest?.(session, signal);
   const { hardware } = context.found;
   if (hardware === null) return;
-  const loss = describeLoss(hardware, await readHardware(session, signal));
-  if (loss !== null) {
-    throw new DevicesLost(
-      `${context.machine.name} lost devices: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
-    );
-  }
+  const now = await readHardware(session, signal);
+  const loss = describeLoss(hardware, now);
+  if (loss === null) return context.note(`restore: all ${hardware.length} PCI functions of before are there`);
+  throw new DevicesLost(
+    `${context.machine.name} lost devices: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
+  );
 }

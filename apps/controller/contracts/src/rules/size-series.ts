@@ -1,9 +1,12 @@
 import type { ComparedMetric } from '../schema/compare.js';
+import { metricId, metricName, ofRole } from './metric-name.js';
 
 /** One metric over message sizes, on one combination: a table of a cover letter, and a chart. */
 export interface SizeSeries {
   suite: string;
   series: string;
+  /** Which role of a job with several measured it. */
+  role?: string;
   unit: string;
   better: 'lower' | 'higher';
   /** Index into the combinations of the comparison. */
@@ -21,10 +24,11 @@ export interface SizePoint {
 export function sizeSeries(metrics: readonly ComparedMetric[]): SizeSeries[] {
   const found = new Map<string, SizeSeries>();
   for (const metric of metrics) {
-    const { suite, size, unit, better, combination } = metric;
+    const { suite, role, size, unit, better, combination } = metric;
     if (size === null) continue;
-    const key = JSON.stringify([suite, size.series, unit, better, combination]);
-    const known = found.get(key) ?? { suite, series: size.series, unit, better, combination, points: [] };
+    const { series } = size;
+    const key = seriesId({ suite, series, role, unit, better, combination });
+    const known = found.get(key) ?? { suite, series, ...ofRole({ role }), unit, better, combination, points: [] };
     found.set(key, known);
     known.points.push({ bytes: size.bytes, metric });
   }
@@ -33,3 +37,15 @@ export function sizeSeries(metrics: readonly ComparedMetric[]): SizeSeries[] {
     points: series.points.toSorted((x, y) => x.bytes - y.bytes),
   }));
 }
+
+/** How a series is called: as its metrics are, without the size. */
+export const seriesName = ({ series, role }: Pick<SizeSeries, 'series' | 'role'>): string =>
+  metricName({ name: series, role });
+
+/** What a series of a comparison is known by, for keys. */
+export const seriesId = ({
+  series,
+  combination,
+  ...metric
+}: Omit<SizeSeries, 'points' | 'role'> & { role?: string | undefined }): string =>
+  `${metricId({ ...metric, name: series })}@${combination}`;

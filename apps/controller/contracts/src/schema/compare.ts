@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { TestedKernel } from './history.js';
 import { Name, SuiteName } from './ids.js';
+import { Role } from './participants.js';
 import { EvidenceLines } from './results.js';
 import { RunSide } from './run-side.js';
 import { RunState } from './states.js';
@@ -107,6 +108,8 @@ export type WhyUnclear = z.infer<typeof WhyUnclear>;
 export const ComparedMetric = z.object({
   suite: SuiteName,
   name: z.string(),
+  /** Which role of a job with several measured it; absent in a job with one. */
+  role: Role.optional(),
   /** Of a metric that was measured with messages of several sizes: what all of them are called, and this one's size. */
   size: z.object({ series: z.string(), bytes: z.number().int().positive() }).nullable(),
   unit: z.string(),

@@ -4,6 +4,7 @@ import { Combination } from './combination.js';
 import { Name, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
+import { Role } from './participants.js';
 import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
@@ -58,6 +59,8 @@ export const GridMetricRow = z.object({
   /** The test that measured it. */
   test: z.string(),
   name: z.string(),
+  /** Which role of a job with several measured it; absent in a job with one. */
+  role: Role.optional(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
   /**

@@ -38,6 +38,9 @@ export const TerminalRecord = z.object({
   reservationId: z.uuid().nullable(),
   /** Name of the user's token. */
   by: z.string(),
+  /** Size with which it was opened. */
+  columns: z.number().int().positive(),
+  rows: z.number().int().positive(),
   openedAt: Time,
   closedAt: Time.nullable(),
   /** Why it was closed; null while it is open. */

@@ -3,6 +3,7 @@ import { Combination } from './combination.js';
 import { BootSpread, Outcome, WhyUnclear } from './compare.js';
 import { HardwareKernel } from './hardware.js';
 import { Name, Sha256, SuiteName } from './ids.js';
+import { Role } from './participants.js';
 
 /** Machines of one combination that are compared; those with the newest results. */
 export const TWIN_MACHINES_MAX = 12;
@@ -24,6 +25,8 @@ export const TwinsQuery = z.object({
 export const TwinMetricView = z.object({
   suite: SuiteName,
   name: z.string(),
+  /** Which role of a job with several measured it; absent in a job with one. */
+  role: Role.optional(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
   /** By machine. */

@@ -7,6 +7,14 @@ import { nullable, json, text } from './row-shape.js';
 export const kernelOf = (role: string): string => `left join job_role o on o.job_id = j.id and o.role = ${role}
   join build b on b.id = coalesce(o.build_id, j.build_id) left join bundle u on u.key = b.bundle_key`;
 
+/**
+ * SQL: the kernels of all roles of job `j` in their order, by build-id, as one text; null where it has one role. A kernel
+ * without a build-id is the same only as that of its own build.
+ */
+export const ROLE_KERNELS_SQL = `(
+  select string_agg(coalesce(u.manifest ->> 'buildId', b.id::text), ' ' order by o.position)
+  from job_role o join build b on b.id = o.build_id left join bundle u on u.key = b.bundle_key where o.job_id = j.id)`;
+
 /** The columns of `SIDE_SQL`, as TestedSide has them. */
 export const SIDE = { role: nullable(text), facing: nullable(json<{ role: string; build: string }>()) };
 

@@ -4,6 +4,7 @@ import { findGuilty, FRAMES_MAX } from './guilty.js';
 import type { CrashKind } from './kind.js';
 import type { CrashType } from '../../schema/crash-types.js';
 import type { Header } from './kinds.js';
+import { rustName } from './rust-name.js';
 import { cleanTitle } from './title.js';
 
 /** What the lines of one report say. */
@@ -34,7 +35,7 @@ export function describeReport(header: Header, lines: readonly string[]): Descri
     title: cleanTitle(own[0] ?? ''),
     type: kind?.type ?? 'bug',
     corrupted: true,
-    frames: framesIn(own),
+    frames: framesIn(own).map(rustName),
     calls: callsIn(own),
     taint: taintOf(own),
   };
@@ -65,7 +66,7 @@ function describeAs(kind: CrashKind, lines: readonly string[]): Description | nu
     title: cleanTitle(raw),
     type: kind.type,
     corrupted,
-    frames: found?.frames.length ? found.frames : framesIn(lines),
+    frames: (found?.frames.length ? found.frames : framesIn(lines)).map(rustName),
     calls: callsIn(lines),
     taint: taintOf(lines),
   };

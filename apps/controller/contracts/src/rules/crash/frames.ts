@@ -2,8 +2,8 @@
 
 /** Where a function is, as scripts/decode_stacktrace.sh writes it in place of the offset: ` (mm/gup.c:12`. */
 const DECODED = String.raw` \([a-zA-Z0-9_./-]{1,200}:\d`;
-/** A function's name with what has to follow it: `foo+0x1/0x2`, `foo.isra.0+0x1/0x2` or `foo (mm/gup.c:12)`. */
-export const FUNCTION = `([a-zA-Z0-9_]{1,128})(?:[.+]|${DECODED})`;
+/** A function's name, of Rust up to KSYM_NAME_LEN, with what has to follow it: `foo+0x1/0x2`, `foo.isra.0+0x1/0x2` or `foo (mm/gup.c:12)`. */
+export const FUNCTION = `([a-zA-Z0-9_]{1,511})(?:[.+]|${DECODED})`;
 /** An address in brackets, of kernels that print addresses. */
 export const ADDRESS = String.raw`\[<?(?:0x)?[0-9a-f]{1,16}>?\]`;
 /** A file and a line. */
@@ -15,7 +15,7 @@ export function pattern(source: string): RegExp {
 }
 
 /** A function of a stack, whole: names of versions and devices in other lines contain dots too. */
-const FRAME_FUNCTION = String.raw`([a-zA-Z_][a-zA-Z0-9_]{0,127})(?:\.[a-zA-Z0-9_.]{0,80})?(?:\+0x|${DECODED})`;
+const FRAME_FUNCTION = String.raw`([a-zA-Z_][a-zA-Z0-9_]{0,510})(?:\.[a-zA-Z0-9_.]{0,80})?(?:\+0x|${DECODED})`;
 
 const FRAMES = [
   pattern(String.raw`^ {0,40}(?:{pc} ){0,2}${FRAME_FUNCTION}`),

@@ -3,6 +3,7 @@ import { messagesIn, parseConsoleLine } from './console-line.js';
 import { frameOf } from './frames.js';
 import { describeReport, type Description } from './describe.js';
 import type { CrashType } from '../../schema/crash-types.js';
+import { isOuterHeader } from './inlined.js';
 import { headerOf, type Header } from './kinds.js';
 
 /** Lines of one report that are looked at; a report with all held locks and all tasks' stacks has some thousands. */
@@ -108,6 +109,10 @@ export class CrashReader {
       if (!unsure) this.#takeLine(context, text);
       return null;
     }
+    if (open !== undefined && this.#isAgain(open, header, text)) {
+      this.#renew(open, header, text);
+      return { severity: kind.severity, type: kind.type, begins: false };
+    }
     const begins = kind.follows !== true || !this.#isFollowedBy(open, header);
     if (kind.aside === true) this.#report(this.#newReport(header, text, null));
     else if (begins) this.#begin(context, header, text, open ?? null);
@@ -129,6 +134,21 @@ export class CrashReader {
   #isFollowedBy(open: OpenReport | undefined, header: Header): boolean {
     if (header.kinds[0]?.ends === true) return open !== undefined || this.#open.size > 0 || this.#latest !== null;
     return open !== undefined && (open.severity === 'crash' || !open.hasStack);
+  }
+
+  #isAgain(open: OpenReport, header: Header, text: string): boolean {
+    return open.lines.length === 1 && isOuterHeader(text.slice(header.at), open.lines[0] ?? '');
+  }
+
+  /** Of the functions that share a header the outermost gives the title, those inlined tell of its kind: `debug_print_object`. */
+  #renew(open: OpenReport, header: Header, text: string): void {
+    const titles = header.kinds.map(({ title }) => title);
+    const inlined = open.header.kinds.filter(({ title }) => !title.includes('{h') && !titles.includes(title));
+    open.header = { at: 0, kinds: [...inlined, ...header.kinds] };
+    open.lines = [cutText(text.slice(header.at), REPORT_LINE_MAX)];
+    open.endLine = this.#line;
+    open.described = null;
+    if (open.before !== null) this.#append(open.before, text);
   }
 
   #follow(own: OpenReport | undefined, header: Header, text: string): void {

@@ -1,4 +1,5 @@
 import { CHANGE_CLASSES, CHANGE_TABLE, type Comparison } from '../../schema/compare.js';
+import { metricPath } from '../metric-name.js';
 import { unitText } from '../unit.js';
 import { placeLabel, MEASURED_HEADS, MEASURED_HOW, measuredCells, ratiosOnlyText, sidesText } from './compared.js';
 import { markdownTable, oneLine } from './table.js';
@@ -44,7 +45,7 @@ export function renderComparison(comparison: Comparison): string {
       markdownTable(
         ['metric', 'combination', ...MEASURED_HEADS],
         metrics.map((metric) => [
-          `${metric.suite}/${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
+          `${metricPath(metric)} (${unitText(metric.unit)}, ${metric.better} is better)`,
           placeLabel(comparison, metric.combination),
           ...measuredCells(metric),
         ]),

@@ -160,14 +160,13 @@ function overview(machines: readonly MachineMetrics[]): string {
  */
 export function overviewCells(machines: readonly MachineMetrics[]): { head: string[]; rows: string[][] } {
   const found = machines.flatMap(({ rows }) => rows).filter(({ name }) => name.includes('.alias'));
-  const aliases = [...new Map(found.map((row) => [`${row.suite}/${row.name}`, row])).values()];
+  const keyOf = ({ suite, name, role }: (typeof found)[number]): string => JSON.stringify([suite, name, role]);
+  const aliases = [...new Map(found.map((row) => [keyOf(row), row])).values()];
   const called = metricNames(aliases);
   const columns = machines.flatMap(({ machine, builds, rows }) =>
     builds.map((build, at) => ({
       head: `${machine}/${build}`,
-      cells: aliases.map(({ suite, name }) =>
-        comparedText(rows.find((row) => row.suite === suite && row.name === name)?.values[at] ?? null),
-      ),
+      cells: aliases.map((alias) => comparedText(rows.find((row) => keyOf(row) === keyOf(alias))?.values[at] ?? null)),
     })),
   );
   const used = columns.filter(({ cells }) => cells.some((cell) => cell !== ''));

@@ -1,5 +1,6 @@
 import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { MetricNoise } from '../../schema/metric.js';
+import { metricName, metricPath, ofRole, type NamedMetric } from '../metric-name.js';
 import type { PlaceName } from '../place.js';
 import { medianOf, type Boot } from '../significance/boots.js';
 import { judgeMetrics, type Judgement, type MetricSides } from '../significance/judge.js';
@@ -34,7 +35,15 @@ export interface MetricValue {
 
 export interface MachineMetrics extends Omit<Place, 'build' | 'name' | 'config'> {
   builds: string[];
-  rows: { suite: string; name: string; unit: string; better: 'lower' | 'higher'; values: (MetricValue | null)[] }[];
+  rows: {
+    suite: string;
+    name: string;
+    /** Which role of a job with several measured it. */
+    role?: string;
+    unit: string;
+    better: 'lower' | 'higher';
+    values: (MetricValue | null)[];
+  }[];
 }
 
 /**
@@ -47,7 +56,8 @@ export function counterpart(name: string, kind: 'ram' | 'fallback'): string | nu
   return [parts[0], kind, ...parts.slice(2)].join('.');
 }
 
-type Values = Grid['metrics'][number]['values'];
+type GridMetric = Grid['metrics'][number];
+type Values = GridMetric['values'];
 
 /** A value whose verdict is not known yet, and the boots that it is judged by. */
 interface Unjudged {
@@ -115,16 +125,17 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
       if (value == null || at?.attemptId == null) return [];
       return [{ attempt: at.attemptId, run: at.runId, machine, value: value.median }];
     });
-  const valuesOf = (suite: string, name: string | null): Values | undefined =>
-    grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values;
-  const noiseOf = (suite: string, name: string | null, build: string): MetricNoise => {
-    const hash = grid.columns[columnsOf(build)[0] ?? -1]?.combination.hash ?? '';
-    return grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.noise[hash] ?? NO_NOISE;
-  };
-  const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
-    const fallback = counterpart(name, 'fallback');
-    const ofRam = valuesOf(suite, counterpart(name, 'ram'));
-    const ofFallback = valuesOf(suite, fallback);
+  const noiseIn = (metric: GridMetric | undefined, build: string): MetricNoise =>
+    metric?.noise[grid.columns[columnsOf(build)[0] ?? -1]?.combination.hash ?? ''] ?? NO_NOISE;
+  const rows = grid.metrics.flatMap(({ suite, name, role, unit, better, values }) => {
+    /** Of the same role: another one measured on another machine. */
+    const alike = (other: string | null): GridMetric | undefined =>
+      grid.metrics.find((metric) => metric.suite === suite && metric.name === other && metric.role === role);
+    const fallback = alike(counterpart(name, 'fallback'));
+    const ofRam = alike(counterpart(name, 'ram'))?.values;
+    const ofFallback = fallback?.values;
+    const itself = alike(name);
+    const reference = name.includes('.alias') ? fallback : itself;
     const before = bootsOf(name.includes('.alias') ? ofFallback : values, base);
     const own = builds.map((build): Unjudged | null => {
       const boots = bootsOf(values, build);
@@ -145,15 +156,12 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
                 a: before,
                 b: boots,
                 // An alias is compared with the fallback: the noisier of the two.
-                noise: noisier(
-                  noiseOf(suite, name, build),
-                  noiseOf(suite, name.includes('.alias') ? fallback : name, build),
-                ),
+                noise: noisier(noiseIn(itself, build), noiseIn(reference, build)),
                 isSameKernel: isBaseKernel(build),
               },
       };
     });
-    return own.some((value) => value !== null) ? [{ suite, name, unit, better, values: own }] : [];
+    return own.some((value) => value !== null) ? [{ suite, name, ...ofRole({ role }), unit, better, values: own }] : [];
   });
   const { topology, pathKind, iommu } = first;
   return { machine, topology, pathKind, iommu, builds, rows };
@@ -181,9 +189,15 @@ function spreadOf(
   };
 }
 
-/** How metrics are called beside each other: one whose name several suites have, with its suite. */
-export function metricNames(metrics: readonly { suite: string; name: string }[]): string[] {
+/** How metrics are called beside each other: one that several suites have, with its suite. */
+export function metricNames(metrics: readonly (NamedMetric & { suite: string })[]): string[] {
   const suites = new Map<string, Set<string>>();
-  for (const { suite, name } of metrics) suites.set(name, (suites.get(name) ?? new Set()).add(suite));
-  return metrics.map(({ suite, name }) => ((suites.get(name)?.size ?? 0) > 1 ? `${suite}/${name}` : name));
+  for (const metric of metrics) {
+    const name = metricName(metric);
+    suites.set(name, (suites.get(name) ?? new Set()).add(metric.suite));
+  }
+  return metrics.map((metric) => {
+    const name = metricName(metric);
+    return (suites.get(name)?.size ?? 0) > 1 ? metricPath(metric) : name;
+  });
 }

@@ -1,6 +1,6 @@
 import type { BootSpread, Comparison } from '../../schema/compare.js';
 import { sizeText } from '../message-size.js';
-import { type SizeSeries, sizeSeries } from '../size-series.js';
+import { seriesName, type SizeSeries, sizeSeries } from '../size-series.js';
 import { unitText } from '../unit.js';
 import { placeLabel, MEASURED_HEADS, MEASURED_HOW, measuredCells, ratiosOnlyText, sidesText } from './compared.js';
 import { csvText } from './csv.js';
@@ -20,7 +20,7 @@ export function renderSizes(comparison: Comparison): string {
     howMeasured(comparison),
     ratiosOnlyText(comparison, new Set(all.map(({ combination }) => combination))),
     ...all.flatMap((series) => [
-      `### ${oneLine(`${series.suite}/${series.series}`)} on ${oneLine(placeLabel(comparison, series.combination))}`,
+      `### ${oneLine(`${series.suite}/${seriesName(series)}`)} on ${oneLine(placeLabel(comparison, series.combination))}`,
       table(series, comparison),
     ]),
     metrics.length < metricsTotal
@@ -47,19 +47,27 @@ function table({ unit, better, points }: SizeSeries, { a, b }: Comparison): stri
 }
 
 const OF_SIDE = ['kernel', 'median', 'lowest', 'highest', 'boots', 'samples'];
-const CSV_HEADS = [
-  'suite,series,unit,better,combination,bytes'.split(','),
-  OF_SIDE.map((name) => `a_${name}`),
-  OF_SIDE.map((name) => `b_${name}`),
-  'ratio,ratio_low,ratio_high,says,why,p'.split(','),
-].flat();
+const csvHeads = (isByRole: boolean): string[] =>
+  [
+    ['suite', 'series', ...(isByRole ? ['measured_by'] : [])],
+    'unit,better,combination,bytes'.split(','),
+    OF_SIDE.map((name) => `a_${name}`),
+    OF_SIDE.map((name) => `b_${name}`),
+    'ratio,ratio_low,ratio_high,says,why,p'.split(','),
+  ].flat();
 
-/** The same as CSV with every digit (RFC 4180), a line for each size; the head alone when no metric has a size. */
+/**
+ * The same as CSV with every digit (RFC 4180), a line for each size; the head alone when no metric has a size. Where a role of
+ * several measured any, a column `measured_by` has it.
+ */
 export function sizesCsv({ a, b, combinations, metrics }: Comparison): string {
-  const rows = sizeSeries(metrics).flatMap(({ suite, series, unit, better, combination, points }) =>
+  const all = sizeSeries(metrics);
+  const isByRole = all.some(({ role }) => role !== undefined);
+  const rows = all.flatMap(({ suite, series, role = '', unit, better, combination, points }) =>
     points.map(({ bytes, metric }) => [
       suite,
       series,
+      ...(isByRole ? [role] : []),
       unit,
       better,
       combinations[combination]?.combination.label ?? '',
@@ -76,7 +84,7 @@ export function sizesCsv({ a, b, combinations, metrics }: Comparison): string {
       metric.p ?? '',
     ]),
   );
-  return csvText([CSV_HEADS, ...rows]);
+  return csvText([csvHeads(isByRole), ...rows]);
 }
 
 function spreadCells(spread: BootSpread | null): (number | string)[] {
