@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,6 +69,8 @@ export class BareSite {
     await this.until('the first boot of the server', BOOT_MS, async () => (answers.test(this.output) ? true : null));
     const written = await readFile(join(folder, 'lab/agent-machines.json'), 'utf8');
     this.#machines = JSON.parse(written) as LabMachines;
+    // Of its own: an administrator puts configurations for the machines of the site there.
+    await cp(program('kernel'), join(folder, 'kernel'), { recursive: true });
     await writeFile(join(folder, 'agent.token'), await this.farm.token('agent', 'site'), { mode: 0o600 });
     const config = {
       controller: this.farm.server.url,
@@ -76,7 +78,7 @@ export class BareSite {
       name: 'site',
       stateDir: 'agent',
       cacheDir: cacheFolder(),
-      kernelDir: program('kernel'),
+      kernelDir: 'kernel',
       capabilities: ['test', 'build'],
       bmcs: this.#machines.bmcs,
     };
@@ -124,14 +126,47 @@ export class BareSite {
     });
   }
 
-  /** Runs a command on the server, as its administrator does. */
-  async shell(command: string): Promise<string> {
+  /** Runs a command on the server, as its administrator does. @param input what it reads */
+  async shell(command: string, input = ''): Promise<string> {
     const { port, privateKeyFile, hostKey } = this.#shell;
     const known = join(this.folder, 'known_hosts');
     await writeFile(known, `[127.0.0.1]:${port} ${hostKey}\n`);
     const options = [`UserKnownHostsFile=${known}`, 'BatchMode=yes', 'ConnectTimeout=60'].flatMap((one) => ['-o', one]);
     const login = ['-i', privateKeyFile, '-p', String(port), ...options, 'root@127.0.0.1'];
-    return (await promisify(execFile)('ssh', [...login, command], { timeout: 180_000 })).stdout;
+    const answer = promisify(execFile)('ssh', [...login, command], { timeout: 180_000, maxBuffer: 2 ** 22 });
+    answer.child.stdin?.end(input);
+    return (await answer).stdout;
+  }
+
+  /**
+   * Makes the configuration `name` out of that of the server's own kernel, as kernel/README.md says, where builds of this
+   * site find it. The agent reads which there are when it starts.
+   */
+  async configureKernel(name: string): Promise<void> {
+    const scripts = join(this.folder, 'kernel/scripts');
+    const needs = join(this.folder, 'needs');
+    await writeFile(needs, await this.shell('sh -s', await readFile(join(scripts, 'machine-needs.sh'), 'utf8')));
+    const cache = join(cacheFolder(), 'builder');
+    const args = ['--cache', cache, '--needs', needs, '--name', name];
+    const { stdout } = await promisify(execFile)(join(scripts, 'machine-config.sh'), args, { maxBuffer: 2 ** 24 });
+    this.output += stdout;
+  }
+
+  /** Whether the agent recorded the server's console when it last said something of it. */
+  get hasConsole(): boolean {
+    return this.output.lastIndexOf('"console-connected"') > this.output.lastIndexOf('"console-lost"');
+  }
+
+  /** The process of the server's BMC. */
+  async bmcProcess(): Promise<number> {
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const [program = '', ...args] = await readFile(`/proc/${pid}/cmdline`, 'utf8').then(
+        (text) => text.split('\0'),
+        () => [],
+      );
+      if (program.endsWith('ipmi_sim') && args.some((arg) => arg.startsWith(this.folder))) return Number(pid);
+    }
+    throw new Error(`no ipmi_sim works for ${this.folder}`);
   }
 
   async until<T>(what: string, limitMs: number, look: () => Promise<T | null>): Promise<T> {

@@ -145,12 +145,12 @@ describe('the run page', () => {
   });
 });
 
-it('a comparison says which kernel the other side of each series boots', async () => {
+it('a comparison says which role measured each series, and which kernel its other side boots', async () => {
   await using opened = await app.open(`/compare?a=${run}`);
   const { page, errors } = opened;
   for (const peer of ['client base', 'client new'])
     await page
-      .getByRole('region', { name: new RegExp(`ib_write_bw\\.average on .* with ${peer.split(' ')[1]}$`) })
+      .getByRole('region', { name: new RegExp(`ib_write_bw\\.average \\(client\\) on .* with ${peer.split(' ')[1]}$`) })
       .getByText(`with ${peer}`, { exact: true })
       .waitFor();
   expect(errors).toEqual([]);
@@ -201,6 +201,16 @@ describe('the grid', () => {
     const header = page.locator('.combination-box').first();
     await expect.poll(async () => flat(await header.locator('strong').allInnerTexts())).toEqual(['server', 'client']);
     expect(await header.innerText()).toContain('THRU_HOST_BRIDGE');
+    expect(errors).toEqual([]);
+  });
+
+  it('calls a metric by the role that measured it, and links to the trend, which has all roles', async () => {
+    await using opened = await app.open(`/?run=${run}&q=${encodeURIComponent('\\.64 \\(client\\)$')}`);
+    const { page, errors } = opened;
+    const link = page.getByRole('rowheader').getByRole('link', { name: 'ib_write_bw.average.64 (client)' });
+    await link.click();
+    await expect.poll(() => new URL(page.url()).searchParams.get('metric')).toBe('ib_write_bw.average.64');
+    await page.locator('.trend-card h2').first().waitFor();
     expect(errors).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineCheck } from '@peerlab/contracts';
@@ -92,6 +93,24 @@ describe('peerlab machine add', () => {
     answers = [];
     await expect(add()).rejects.toThrow(/the host key is not confirmed: compare it, then give --fingerprint SHA256:/);
     expect(lab.fake.commands).toEqual([]);
+  });
+
+  it('waits for a greeting as long as a job waits for a machine', async () => {
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const options = ['add', 'epyc-1', '--host', '127.0.0.1', '--port', String(port), '--key', 'key'];
+      const at = performance.now();
+      const added = enrol(readOptions([...options, '--config', configFile]), person, signal, {
+        ...FAKE_PACE,
+        reachMs: 400,
+      });
+      await expect(added).rejects.toThrow(`127.0.0.1:${port} does not answer by SSH`);
+      expect(performance.now() - at).toBeGreaterThan(390);
+    } finally {
+      silent.close();
+    }
   });
 
   it('writes nothing when the machine is not fit, and does not reboot it', async () => {

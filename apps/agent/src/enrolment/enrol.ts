@@ -18,8 +18,6 @@ import { type EnrolmentOptions, OptionError } from './options.js';
 import { hasFailed } from './report.js';
 import { appendMachine } from './write-config.js';
 
-/** How long a host may take to greet. */
-const GREET_MS = 30_000;
 /** How long the console's recorder may take to connect. */
 const CONSOLE_OPEN_MS = 20_000;
 
@@ -46,7 +44,7 @@ export async function enrol(
 ): Promise<Enrolled> {
   const config = loadConfig(options.config, false);
   if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
-  const confirmed = await confirmedEntry(config, options, person, signal);
+  const confirmed = await confirmedEntry(config, options, person, signal, pace);
   const entry = await withInitramfs(config, confirmed, signal, pace);
   const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
   if (hasFailed(checks)) {
@@ -63,9 +61,11 @@ async function confirmedEntry(
   { machine, add }: EnrolmentOptions,
   person: Person,
   signal: AbortSignal,
+  pace: Pace,
 ): Promise<Record<string, unknown>> {
   const { host, port } = addressOf(add);
-  const hostKey = await readHostKey(host, port, GREET_MS, signal);
+  // As long as a job would wait for it: a machine that hardly gets to run greets late.
+  const hostKey = await readHostKey(host, port, pace.reachMs, signal);
   const entry = newMachine(machine, add, hostKey, config);
   if (add.fingerprint !== undefined && add.fingerprint !== hostKey.fingerprint) {
     throw new MachineError(

@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { BuilderCache, trimBuiltBundles } from './builder-cache.js';
+import { BuilderCache, GIVE_AWAY, trimBuiltBundles } from './builder-cache.js';
+import { runTool } from './system-tool.js';
 
 it('keeps the finished bundles that were uploaded last, and touches nothing else', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'built-'));
@@ -54,3 +55,19 @@ it.runIf(process.getuid?.() === 0)(
     }
   },
 );
+
+it.runIf(process.getuid?.() === 0)('a file that another build removes meanwhile is no trouble', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-'));
+  try {
+    const left = join(folder, 'left');
+    writeFileSync(left, '');
+    const give = (owner: string): Promise<void> =>
+      runTool('sh', ['-c', GIVE_AWAY, 'sh', owner, join(folder, 'stderr.tmp.gone'), left]);
+    await give('54321:54321');
+    expect(lstatSync(left)).toMatchObject({ uid: 54_321, gid: 54_321 });
+    // What is there and cannot be given away is one.
+    await expect(give('no-such-account')).rejects.toThrow('invalid user');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -52,7 +52,7 @@ export class BuilderCache {
     const entries = [...paths.slice(2), ...(await readdir(kernel)).map((name) => join(kernel, name))];
     // All files are looked at: a script that root runs in here by hand leaves some of its own in a tree of the account,
     // and the next build fails at them as if its kernel were wrong.
-    const foreign = ['!', '-uid', String(uid), '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+'];
+    const foreign = ['!', '-uid', String(uid), '-exec', 'sh', '-c', GIVE_AWAY, 'sh', `${uid}:${gid}`, '{}', '+'];
     await runTool('find', [...entries, '-ignore_readdir_race', '-xdev', ...foreign]);
   }
 
@@ -113,6 +113,13 @@ export class BuilderCache {
     return false;
   }
 }
+
+/** Gives files to an account. One that another build has removed meanwhile is no error. */
+export const GIVE_AWAY = `owner=$1; shift
+chown -h -- "$owner" "$@" 2>/dev/null && exit
+for file; do
+  chown -h -- "$owner" "$file" || { [ ! -e "$file" ] && [ ! -L "$file" ]; } || exit 1
+done`;
 
 /** Finished bundles that stay on a builder's disk, some 20 MiB each. Far more than builds that run at once. */
 const KEPT_BUNDLES = 128;

@@ -82,6 +82,41 @@ const CASES: KernelReportCase[] = [
     ],
   ],
   [
+    'WARNING: locking bug in p2pvram_wait',
+    'lockdep',
+    'warning',
+    [
+      'DEBUG_LOCKS_WARN_ON(1)',
+      'WARNING: kernel/locking/lockdep.c:232 at __lock_acquire+0x1c4/0x2e0, CPU#1: p2p-test/412',
+      ...stack('lock_acquire', '_raw_spin_lock', 'p2pvram_wait', 'p2pvram_ioctl'),
+    ],
+  ],
+  [
+    'WARNING: bad contention in p2pvram_wait',
+    'lockdep',
+    'warning',
+    [
+      'WARNING: bad contention detected!',
+      '7.3.4-peerlab #1 Not tainted',
+      'p2p-test/412 is trying to contend lock (&ctx->lock) at:',
+      '[<ffffffffc0001234>] p2pvram_wait+0x4/0x10',
+      'but there are no locks held!',
+      ...stack('dump_stack_lvl', 'lock_contended', '__mutex_lock', 'p2pvram_wait', 'p2pvram_ioctl'),
+    ],
+  ],
+  [
+    // An older arm puts more blanks behind the address.
+    'possible deadlock in p2pvram_log',
+    'lockdep',
+    'warning',
+    [
+      '[ INFO: possible circular locking dependency detected ]',
+      'p2p-test/412 is trying to acquire lock:',
+      ' (&port_lock){-.-...}, at: [<c036a6dc>]     p2pvram_log+0x108/0x134',
+      ...stack('dump_stack', 'print_circular_bug', 'lock_acquire', 'p2pvram_log'),
+    ],
+  ],
+  [
     'WARNING: held lock freed in p2pvram_open',
     'lockdep',
     'warning',

@@ -1,8 +1,8 @@
 import { CALL_TRACE, pattern } from '../frames.js';
 import { FROM_STACK, type CrashKind } from '../kind.js';
 
-const AT = pattern('at: (?:{pc} {1,4})?{fn}');
-const OLD_AT = pattern('at: {pc} {1,4}{fn}');
+const AT = pattern('at: (?:{pc} {1,16})?{fn}');
+const OLD_AT = pattern('at: {pc} {1,16}{fn}');
 const ACQUIRE = /is trying to acquire lock/;
 /** Functions that hold the lock of a work item while they run or await it: the item is to blame. */
 const WORK = /process_one_work|flush_workqueue|drain_workqueue|destroy_workqueue/;
@@ -77,6 +77,15 @@ const CHECKS: readonly CrashKind[] = [
     header: /^WARNING: bad unlock balance detected!/,
     title: 'WARNING: bad unlock balance in {fn}',
     steps: [pattern('{pc} {1,4}{fn}'), CALL_TRACE, 'stack'],
+  },
+  {
+    type: 'lockdep',
+    severity: 'warning',
+    has: 'WARNING: ',
+    header: /^WARNING: bad contention detected!/,
+    title: 'WARNING: bad contention in {fn}',
+    steps: FROM_STACK,
+    skip: /lock_contended|lock_acquired/,
   },
   {
     type: 'lockdep',

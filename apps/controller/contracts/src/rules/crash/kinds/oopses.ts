@@ -129,7 +129,8 @@ export const OOPSES: readonly CrashKind[] = [
     type: 'oops',
     severity: 'crash',
     has: 'Internal error:',
-    header: /^Internal error:/,
+    // What other subsystems call an internal error has no number of an oops.
+    header: /^Internal error: .{0,120}\[#\d/,
     title: 'Internal error in {fn}',
     steps: FROM_INSTRUCTION,
     follows: true,
@@ -138,7 +139,7 @@ export const OOPSES: readonly CrashKind[] = [
     type: 'oops',
     severity: 'crash',
     has: 'Unhandled fault:',
-    header: /^Unhandled fault:/,
+    header: /^Unhandled fault: .{1,100} \(0x[0-9a-f]{1,16}\)/,
     title: 'Unhandled fault in {fn}',
     steps: FROM_INSTRUCTION,
   },

@@ -30,6 +30,28 @@ const CASES: KernelReportCase[] = [
     ['WARNING: drivers/p2p/p2pvram.c:61 at 0x0, CPU#0: cat/80', ...trap('p2pvram_show'), ...stack('seq_read_iter')],
   ],
   [
+    'WARNING in p2pvram_map',
+    'warning',
+    'warning',
+    [
+      'WARNING: at p2pvram_map.isra.0+0x1f/0x30, CPU#1: p2p-test/412',
+      ...trap('p2pvram_map'),
+      ...stack('p2pvram_ioctl'),
+    ],
+  ],
+  [
+    'WARNING in p2pvram_map',
+    'warning',
+    'warning',
+    ['WARNING: at 0xffffffffc0001234, CPU#1: p2p-test/412', ...trap('p2pvram_map'), ...stack('p2pvram_ioctl')],
+  ],
+  [
+    'WARNING in p2pvram_map',
+    'warning',
+    'warning',
+    ['WARNING: at drivers/p2p/p2pvram.c:90 p2pvram_map+0x1f/0x30()', ...stack('warn_slowpath_null', 'p2pvram_map')],
+  ],
+  [
     'WARNING: refcount bug in p2pvram_put',
     'warning',
     'warning',

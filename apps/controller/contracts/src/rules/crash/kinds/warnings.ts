@@ -61,11 +61,14 @@ export const WARNINGS: readonly CrashKind[] = [
     'WARNING: refcount bug in {fn}',
     /refcount|kobject_/,
   ),
-  warning(
-    String.raw`.{0,150}kernel\/locking\/lockdep\.c.{0,60}lock_`,
-    'WARNING: locking bug in {fn}',
-    /lock_sock|release_sock/,
-  ),
+  {
+    ...warning(
+      String.raw`.{0,150}kernel\/locking\/lockdep\.c.{0,60}lock_`,
+      'WARNING: locking bug in {fn}',
+      /lock_sock|release_sock/,
+    ),
+    type: 'lockdep',
+  },
   warning(
     String.raw`.{0,150}mm\/.{0,60}\.c.{0,60} k?.?malloc`,
     'WARNING: kmalloc bug in {fn}',
@@ -78,6 +81,14 @@ export const WARNINGS: readonly CrashKind[] = [
     /usb_submit_urb|usb_start_wait_urb|usb_bulk_msg|usb_interrupt_msg|usb_control_msg/,
   ),
   ...FORMS.map((form) => ({ ...warning(form, 'WARNING in {fn}'), ...(form.endsWith('{fn}') ? { named: 2 } : {}) })),
+  // Without CONFIG_DEBUG_BUGVERBOSE the kernel does not know the file.
+  {
+    ...warning(String.raw`at ([a-zA-Z_][a-zA-Z0-9_]{0,510})(?:\.[a-zA-Z0-9_.]{0,80})?\+0x`, 'WARNING in {fn}'),
+    named: 1,
+  },
+  warning(String.raw`at 0x[0-9a-f]{1,16}, CPU#\d`, 'WARNING in {fn}'),
+  // Kernels before 2.6.37.
+  { ...warning('at {src} {fn}', 'WARNING in {fn}'), named: 2 },
   // The rest of the line was lost.
   warning(String.raw`CPU: \d{1,6} (?:UID: \d{1,10} )?PID: \d{1,10} at `, 'WARNING in {fn}'),
   stackless(
