@@ -30,6 +30,8 @@ interface Visitor {
   /** Null before it is open. */
   user: TerminalUser | null;
   opening: boolean;
+  /** Counts it among the connections of its address, later of its token. */
+  count: { end: () => void };
 }
 
 /** The people's side of terminals: one WebSocket for each. Every user may see a console; who may have a shell, the store decides. */
@@ -58,11 +60,11 @@ export class TerminalGateway {
     const { authorization } = request.headers;
     const address = request.socket.remoteAddress ?? '';
     const identity = authorization === undefined ? null : await this.#identify(authorization, address);
-    const end = this.#connections.begin(identity?.id ?? this.#tokens.callerOf(undefined, address));
-    socket.once('close', end);
-    if (socket.destroyed) return end();
+    const count = { end: this.#connections.begin(identity?.id ?? this.#tokens.callerOf(undefined, address)) };
+    socket.once('close', () => count.end());
+    if (socket.destroyed) return count.end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
-      this.#welcome({ socket: webSocket, address, identity, user: null, opening: false }),
+      this.#welcome({ socket: webSocket, address, identity, user: null, opening: false, count }),
     );
   }
 
@@ -123,7 +125,14 @@ export class TerminalGateway {
   ): Promise<void> {
     const { socket, address } = visitor;
     try {
-      visitor.identity ??= await this.#identify(`Bearer ${token ?? ''}`, address);
+      if (visitor.identity === null) {
+        visitor.identity = await this.#identify(`Bearer ${token ?? ''}`, address);
+        if (socket.readyState !== socket.OPEN) return;
+        // Everybody behind one proxy has its address.
+        const end = this.#connections.begin(visitor.identity.id);
+        visitor.count.end();
+        visitor.count.end = end;
+      }
       const { name: by } = visitor.identity;
       const terminal = await this.#store.open(by, request);
       const user = new TerminalUser(terminal, paced === true, socket, this.#sql, this.#store);

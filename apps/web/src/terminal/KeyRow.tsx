@@ -1,20 +1,21 @@
 import type { ReactNode } from 'react';
 
-/** Keys that the keyboards of phones do not have, and what a terminal sends for them. */
+/** Keys that the keyboards of phones do not have: what a terminal sends for them, or the arrow that it is. */
 const KEYS = [
   { name: 'Esc', sends: '\u001b' },
   { name: 'Tab', sends: '\t' },
   { name: 'Ctrl+C', sends: '\u0003' },
   { name: 'Ctrl+D', sends: '\u0004' },
   { name: 'Ctrl+Z', sends: '\u001a' },
-  { name: '←', sends: '\u001b[D', label: 'left' },
-  { name: '↑', sends: '\u001b[A', label: 'up' },
-  { name: '↓', sends: '\u001b[B', label: 'down' },
-  { name: '→', sends: '\u001b[C', label: 'right' },
-] as const satisfies readonly { name: string; sends: string; label?: string }[];
+  { name: '←', arrow: 'D', label: 'left' },
+  { name: '↑', arrow: 'A', label: 'up' },
+  { name: '↓', arrow: 'B', label: 'down' },
+  { name: '→', arrow: 'C', label: 'right' },
+] as const satisfies readonly { name: string; sends?: string; arrow?: string; label?: string }[];
+export type Key = (typeof KEYS)[number];
 
 /** Buttons for them, shown where there is no keyboard of one's own. */
-export function KeyRow({ isReady, onKey }: { isReady: boolean; onKey: (sends: string) => void }): ReactNode {
+export function KeyRow({ isReady, onKey }: { isReady: boolean; onKey: (key: Key) => void }): ReactNode {
   return (
     <div className="terminal-keys" role="group" aria-label="Keys">
       {KEYS.map((key) => (
@@ -25,7 +26,7 @@ export function KeyRow({ isReady, onKey }: { isReady: boolean; onKey: (sends: st
           aria-label={'label' in key ? key.label : undefined}
           // The keyboard of the phone stays where it is.
           onPointerDown={(event) => event.preventDefault()}
-          onClick={() => onKey(key.sends)}
+          onClick={() => onKey(key)}
         >
           {key.name}
         </button>

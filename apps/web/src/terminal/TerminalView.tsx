@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { askForToken, getToken } from '../api/token.js';
 import { CopyButton } from '../ui/copy.js';
 import { bytesText } from '../ui/numbers.js';
-import { KeyRow } from './KeyRow.js';
+import { KeyRow, type Key } from './KeyRow.js';
 import { bytesOfKeys, PASTE_MAX_BYTES } from './paste.js';
 import { isReadAloud, ReadAloud } from './ReadAloud.js';
 import { Screen } from './screen.js';
@@ -83,8 +83,9 @@ export function TerminalView({
       screen.current = null;
     };
   }, [machine, kind]);
-  const type = (text: string): void => {
-    session.current?.type(new TextEncoder().encode(text));
+  const press = (key: Key): void => {
+    const sends = 'arrow' in key ? screen.current?.arrow(key.arrow) : key.sends;
+    session.current?.type(new TextEncoder().encode(sends));
     screen.current?.focus();
   };
   return (
@@ -97,7 +98,7 @@ export function TerminalView({
         <SessionLine kind={kind} state={state} isClosed={isClosed} onAgain={() => session.current?.connect()} />
       </div>
       <div ref={place} className="terminal-place" />
-      {kind === 'shell' && <KeyRow isReady={state.name === 'open'} onKey={type} />}
+      {kind === 'shell' && <KeyRow isReady={state.name === 'open'} onKey={press} />}
       <p role="status" className="terminal-refusal">
         {refusal}
       </p>

@@ -97,6 +97,11 @@ export class Screen {
     this.#terminal.focus();
   }
 
+  /** What an arrow key sends, by the final letter of its sequence: a program may ask for the other one. */
+  arrow(final: 'A' | 'B' | 'C' | 'D'): string {
+    return `\u001b${this.#terminal.modes.applicationCursorKeysMode ? 'O' : '['}${final}`;
+  }
+
   /** What is selected, or else all that can be scrolled to. */
   text(): string {
     if (this.#terminal.hasSelection()) return this.#terminal.getSelection();
