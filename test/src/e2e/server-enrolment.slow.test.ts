@@ -39,10 +39,4 @@ describe('a server, from the config of an agent that has no machine', () => {
       },
     ]);
   });
-
-  it('is left on its default kernel, without the entry of the candidate', async () => {
-    const left = await site.shell('cat /proc/cmdline; cat /boot/grub/custom.cfg; grub-editenv - list; true');
-    expect(left).toContain('root=/dev/mapper/server-root');
-    expect(left).not.toMatch(/peerlab|next_entry=./);
-  });
 });

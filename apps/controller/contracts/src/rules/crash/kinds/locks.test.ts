@@ -82,6 +82,16 @@ const CASES: KernelReportCase[] = [
     ],
   ],
   [
+    'WARNING: locking bug in p2pvram_wait',
+    'lockdep',
+    'warning',
+    [
+      'DEBUG_LOCKS_WARN_ON(1)',
+      'WARNING: kernel/locking/lockdep.c:232 at __lock_acquire+0x1c4/0x2e0, CPU#1: p2p-test/412',
+      ...stack('lock_acquire', '_raw_spin_lock', 'p2pvram_wait', 'p2pvram_ioctl'),
+    ],
+  ],
+  [
     'WARNING: bad contention in p2pvram_wait',
     'lockdep',
     'warning',

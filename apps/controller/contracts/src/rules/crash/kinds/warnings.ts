@@ -61,11 +61,14 @@ export const WARNINGS: readonly CrashKind[] = [
     'WARNING: refcount bug in {fn}',
     /refcount|kobject_/,
   ),
-  warning(
-    String.raw`.{0,150}kernel\/locking\/lockdep\.c.{0,60}lock_`,
-    'WARNING: locking bug in {fn}',
-    /lock_sock|release_sock/,
-  ),
+  {
+    ...warning(
+      String.raw`.{0,150}kernel\/locking\/lockdep\.c.{0,60}lock_`,
+      'WARNING: locking bug in {fn}',
+      /lock_sock|release_sock/,
+    ),
+    type: 'lockdep',
+  },
   warning(
     String.raw`.{0,150}mm\/.{0,60}\.c.{0,60} k?.?malloc`,
     'WARNING: kmalloc bug in {fn}',
