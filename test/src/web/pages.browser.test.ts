@@ -174,6 +174,16 @@ describe('a phone', () => {
   });
 });
 
+describe('half a screen', () => {
+  it.each([765, 900, 1000, 1100, 1200])('has the whole header at %i pixels', async (width) => {
+    await using opened = await app.open(`/machines#token=${SAMPLE_TOKEN}`, { viewport: { width, height: 800 } });
+    const { page } = opened;
+    await page.getByTitle('Who is signed in').getByText('admin').waitFor();
+    const end = await page.locator('.top-right').boundingBox();
+    expect((end?.x ?? width) + (end?.width ?? 0)).toBeLessThanOrEqual(width);
+  });
+});
+
 describe('failures', () => {
   it('are shown where they happen, with the correlation id and a retry that works', async () => {
     app.farm.broken.add('getFleet');
