@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const BASE = join(dirname(fileURLToPath(import.meta.url)), '../../..', 'kernel/base.json');
 
 /** The folder that builds share, below the cache folder. */
 const kernelFolder = (cacheDir: string): string => join(cacheDir, 'builder/kernel');
@@ -8,8 +11,9 @@ const kernelFolder = (cacheDir: string): string => join(cacheDir, 'builder/kerne
 /** The tree that `npm start` builds its kernels from, unpacked: `tree` below it. */
 export async function baseFolder(cacheDir: string): Promise<string> {
   const kernel = kernelFolder(cacheDir);
-  const [latest = ''] = (await readdir(kernel)).filter((name) => name.endsWith('.latest'));
-  return join(kernel, `base-${(await readFile(join(kernel, latest), 'utf8')).trim()}`);
+  // Other bases lie beside it where somebody carried the series over to them.
+  const base = JSON.parse(await readFile(BASE, 'utf8')) as { package: string };
+  return join(kernel, `base-${(await readFile(join(kernel, `${base.package}.latest`), 'utf8')).trim()}`);
 }
 
 /** The top Makefile of the kernel that series are built on. */
