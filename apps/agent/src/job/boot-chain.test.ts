@@ -55,6 +55,8 @@ const insmod = (...names: string[]): string[] =>
   names.map((name) => `insmod /lib/modules/${RELEASE}/kernel/${name}.ko `);
 
 function rootIs(source: string, fileSystem: string): void {
+  // Of the computer that runs the tests; it may have no /dev/mapper, and then readlink says nothing.
+  put('bin/readlink', '#!/bin/sh\nfor last; do :; done\necho "$last"\n', 0o755);
   put('bin/findmnt', `#!/bin/sh\ncase $2 in SOURCE) echo ${source} ;; FSTYPE) echo ${fileSystem} ;; esac\n`, 0o755);
 }
 
@@ -70,7 +72,6 @@ function chain(shell: string): ReturnType<typeof parseBootChain> {
 describe.each(['/bin/sh', '/bin/bash'])('the way to the root file system, in %s', (shell) => {
   it('goes over LVM and NVMe to the PCI function; a port that is never a module is left out', () => {
     rootIs('/dev/mapper/server-root', 'ext4');
-    // readlink -f leaves a path that is not there as it is, up to its last part.
     const dm = 'sys/devices/virtual/block/server-root';
     put(`${dm}/dm/uuid`, 'LVM-abc\n');
     put(`${dm}/dm/name`, 'server-root\n');
