@@ -92,28 +92,32 @@ describe('the kernel of a git repository, and suites of a run', () => {
     }
   });
 
-  it('tell of a crash where in the source it was', async () => {
-    const spec = {
-      name: 'a crash with debug information',
-      builds: [{ name: 'upstream', git: { url: kernel.url, ref: kernel.commit }, fragment: DEBUG }],
-      suites: [{ name: 'crasher', script: 'echo c >/proc/sysrq-trigger', limitSeconds: 120 }],
-      machines: { names: [MACHINES[0]] },
-    };
-    const ended = await runToTheEnd(client, JSON.stringify(spec), RUN_MS);
-    expect(ended.verdict).toBe('crash');
-    const attempt = (await attemptsOf(client, ended)).find(({ kind }) => kind === 'test');
-    const { crashes } = await farm.until('the search of the logs', RUN_MS, async () => {
-      const found = await client.call('listAttemptCrashes', { params: { attempt: attempt?.id ?? '' } });
-      return found.pending ? null : found;
-    });
-    const [crash] = crashes;
-    const places = crash?.sources.flatMap(({ frames }) =>
-      frames.map(({ name, file, line }) => `${name} ${file}:${line}`),
-    );
-    expect(places).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^sysrq_handle_crash drivers\/tty\/sysrq\.c:\d+$/)]),
-    );
-    expect(places).toEqual(expect.arrayContaining([expect.stringMatching(/^\w+ fs\/\w+\.c:\d+$/)]));
-    expect(crash?.git?.commit).toBe(kernel.commit);
-  });
+  it(
+    'tell of a crash where in the source it was',
+    async () => {
+      const spec = {
+        name: 'a crash with debug information',
+        builds: [{ name: 'upstream', git: { url: kernel.url, ref: kernel.commit }, fragment: DEBUG }],
+        suites: [{ name: 'crasher', script: 'echo c >/proc/sysrq-trigger', limitSeconds: 120 }],
+        machines: { names: [MACHINES[0]] },
+      };
+      const ended = await runToTheEnd(client, JSON.stringify(spec), RUN_MS);
+      expect(ended.verdict).toBe('crash');
+      const attempt = (await attemptsOf(client, ended)).find(({ kind }) => kind === 'test');
+      const { crashes } = await farm.until('the search of the logs', RUN_MS, async () => {
+        const found = await client.call('listAttemptCrashes', { params: { attempt: attempt?.id ?? '' } });
+        return found.pending ? null : found;
+      });
+      const [crash] = crashes;
+      const places = crash?.sources.flatMap(({ frames }) =>
+        frames.map(({ name, file, line }) => `${name} ${file}:${line}`),
+      );
+      expect(places).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^sysrq_handle_crash drivers\/tty\/sysrq\.c:\d+$/)]),
+      );
+      expect(places).toEqual(expect.arrayContaining([expect.stringMatching(/^\w+ fs\/\w+\.c:\d+$/)]));
+      expect(crash?.git?.commit).toBe(kernel.commit);
+    },
+    2 * RUN_MS,
+  );
 });
