@@ -166,14 +166,4 @@ describe('late work: the oracle', () => {
     const newer = happened(7050, { type: 'claim', fence: 2, token: 'u' });
     expect(judged(history(newer, select(7100)), frozen)).toHaveLength(1);
   });
-
-  it('excuses of an upload the writes that were under way, and of one upload alone', () => {
-    const frozen = [{ fromMs: 4000, toMs: 7000 }];
-    const write = (path = '/boot/a.part'): Truth => happened(7100, { type: 'upload', path, bytes: 10, fence: 1 });
-    const writes = Array.from({ length: 64 }, () => write());
-    expect(judged(history(...writes), frozen)).toEqual([]);
-    expect(judged(history(...writes, write()), frozen)).toHaveLength(1);
-    expect(judged(history(write(), write('/boot/b.part')), frozen)).toHaveLength(1);
-    expect(judged(history(write(), happened(7200, command('grub-select', 1))), frozen)).toHaveLength(1);
-  });
 });

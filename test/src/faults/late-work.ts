@@ -59,8 +59,6 @@ const KINDS: Record<string, ActionKind> = {
  * one action, within so much time. Virtual.
  */
 const IN_FLIGHT_MS = 3_000;
-/** Of an upload that is as many writes as it has under way at once. */
-const ACTIONS_IN_FLIGHT: Partial<Record<ActionKind, number>> = { upload: 64 };
 
 /** What an event at a machine says that an attempt did; null = nothing that changes the machine. */
 export function actionOf({ atMs, machine, event }: Truth): Action | null {
@@ -99,7 +97,7 @@ export function lateWork(
   const fences = new Map(attempts.map(({ nonce, fence }) => [nonce, fence]));
   const findings: Finding[] = [];
   const begun = new Map<string, number>();
-  const excused = new Map<string, { what: string; count: number }>();
+  const excused = new Set<string>();
   const find = (machine: string, what: string): void => void findings.push({ promise, detail: `${machine}: ${what}` });
 
   for (const seen of truth) {
@@ -131,10 +129,9 @@ export function lateWork(
     if (lostMs === null || atMs <= lostMs || (mayRestore && isRestoring(action, truth))) continue;
     const thawedMs = inFlight(atMs, lease, performance);
     const excuse = `${fence} ${thawedMs}`;
-    if (thawedMs !== null) {
-      const first = excused.get(excuse) ?? { what, count: 0 };
-      excused.set(excuse, { ...first, count: first.count + 1 });
-      if (first.what === what && first.count < (ACTIONS_IN_FLIGHT[action.kind] ?? 1)) continue;
+    if (thawedMs !== null && !excused.has(excuse)) {
+      excused.add(excuse);
+      continue;
     }
     const late = Math.round(atMs - lostMs);
     find(machine, `${what} of fence ${fence} ${late} virtual ms after it had lost its lease`);
