@@ -40,6 +40,7 @@ export function composeMachine(
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
     initramfs: orNull('initramfs', config.initramfs),
+    drivers: config.drivers,
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
     link: config.link ?? null,
   };

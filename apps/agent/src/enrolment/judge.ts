@@ -172,7 +172,7 @@ function watchdogs({ watchdogs: rows, systemdWatchdog }: MachineFacts): MachineC
   );
 }
 
-function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
+function modules({ foreignModules, hasOfed }: MachineFacts, drivers: readonly string[]): MachineCheck {
   if (hasOfed) {
     return check(
       'drivers',
@@ -183,11 +183,14 @@ function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
   }
   const outOfTree = foreignModules.map(({ name, taint }) => `${name} (${taint})`);
   if (outOfTree.length === 0) return check('drivers', 'pass', 'every loaded module is of the kernel itself');
+  const loaded = `loaded from outside the kernel: ${listed(outOfTree)}`;
+  if (drivers.length > 0)
+    return check('drivers', 'pass', `${loaded}; kernels under test get ${listed(drivers)}, built with them`);
   return check(
     'drivers',
     'warn',
-    `loaded from outside the kernel: ${listed(outOfTree)}; a kernel under test runs without them`,
-    'tests that need them are skipped; nothing to do where none does',
+    `${loaded}; a kernel under test runs without them`,
+    'where tests need them, put their source into kernel/drivers of the builder and name it in drivers: of the config',
   );
 }
 
@@ -245,7 +248,12 @@ export interface LookedAt {
   /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
   loader: string;
-  machine: { name: string; kernelArguments: readonly string[]; initramfs: { tool: string } | null };
+  machine: {
+    name: string;
+    kernelArguments: readonly string[];
+    initramfs: { tool: string } | null;
+    drivers: readonly string[];
+  };
   /** null = none is configured. `problem` null = it is recorded; `not-looked-at` = the running agent has it. */
   console: { problem: string | null } | 'not-looked-at' | null;
   /** What the power driver said; null = none is configured. */
@@ -326,7 +334,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
     watchdogs(facts),
     kdump(facts),
     upgrades(facts),
-    modules(facts),
+    modules(facts, machine.drivers),
     clock(facts, seen.asked),
     ...devices(inventory),
   ];
