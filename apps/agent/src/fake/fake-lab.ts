@@ -58,6 +58,7 @@ export interface FakeLabOptions {
   watchdog?: Machine['watchdog'];
   /** It makes an initramfs for each candidate. */
   initramfs?: boolean;
+  signer?: Machine['signer'];
   /** false = a bundle from before manifests named the tests of their suites. */
   namesTests?: boolean;
 }
@@ -130,6 +131,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     drivers: options.drivers ?? [],
     deviceMemory: [createFileMemory({ path: memoryFile })],
     link: options.link ?? null,
+    signer: options.signer ?? null,
   };
   const artifacts = fakeArtifacts(bundle);
   return {
