@@ -2,18 +2,24 @@ import { readFileSync } from 'node:fs';
 import { parseInventory } from '../inventory/parse.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseBootPolicy } from '../job/boot-policy.js';
 import { parseFacts } from './facts.js';
 import { GOOD_FACTS } from '../fake/good-facts.js';
 import { judge, type LookedAt } from './judge.js';
 
 const inventory = parseInventory(readFileSync(new URL('../inventory/samples/v-switch.txt', import.meta.url), 'utf8'));
-const MACHINE = { name: 'epyc-1', kernelArguments: [], initramfs: null };
+const MACHINE = {
+  name: 'epyc-1',
+  kernelArguments: [],
+  initramfs: null,
+  boot: { loader: 'GRUB', trusts: 'firmware-and-shim' },
+  signer: null,
+} as const;
 const seen = (text: string, change: Partial<LookedAt> = {}): LookedAt => ({
   facts: parseFacts(text),
   inventory,
-  bootPolicy: '',
+  bootPolicy: parseBootPolicy(''),
   loaderProblem: null,
-  loader: 'GRUB',
   machine: MACHINE,
   console: { problem: null },
   power: { state: 'on' },
@@ -80,7 +86,11 @@ describe('what is wrong is named with its remedy', () => {
     expect(verdictOf(GOOD_FACTS, 'boot-loader', { loaderProblem: 'no custom.cfg; run update-grub' })).toBe(
       'fail: no custom.cfg → run update-grub',
     );
-    expect(verdictOf(GOOD_FACTS, 'secure-boot', { bootPolicy: 'secure-boot 1' })).toContain('fail: Secure Boot is on');
+    const secure = (text: string): string =>
+      verdictOf(GOOD_FACTS, 'secure-boot', { bootPolicy: parseBootPolicy(text) });
+    expect(secure('firmware uefi\nsecure-boot 1')).toMatch(/^fail: Secure Boot is on, .* → configure signing:/);
+    expect(secure('firmware uefi\nsecure-boot 0')).toBe('pass: Secure Boot is off');
+    expect(secure('firmware uefi')).toMatch(/^warn: whether Secure Boot is on could not be read.* → mount efivarfs/);
     expect(verdictOf(GOOD_FACTS, 'console', { console: null })).toContain('warn: none is configured');
     expect(verdictOf(GOOD_FACTS, 'console', { console: { problem: 'refused' } })).toContain(
       'fail: it is not recorded: refused',

@@ -9,7 +9,8 @@ import {
 import { namesPlainRoot } from '../job/command-line.js';
 import { whyNoPlainRoot } from '../job/stages/flash.js';
 import { whyOtherMachine } from '../job/stages/prepare.js';
-import { whyRefused } from '../job/boot-policy.js';
+import { type BootPolicy, judgeBootPolicy } from '../job/boot-policy.js';
+import type { Machine } from '../machine/protocols.js';
 import { formatBytes } from '../timing.js';
 import type { MachineFacts } from './facts.js';
 import { NEEDED_TOOLS } from './facts-script.js';
@@ -240,12 +241,13 @@ function devices(inventory: Inventory): MachineCheck[] {
 export interface LookedAt {
   facts: MachineFacts;
   inventory: Inventory;
-  /** As `readBootPolicy` printed it. */
-  bootPolicy: string;
+  bootPolicy: BootPolicy;
   /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
-  loader: string;
-  machine: { name: string; kernelArguments: readonly string[]; initramfs: { tool: string } | null };
+  machine: Pick<Machine, 'name' | 'kernelArguments' | 'signer'> & {
+    initramfs: { tool: string } | null;
+    boot: Pick<Machine['boot'], 'loader' | 'trusts'>;
+  };
   /** null = none is configured. `problem` null = it is recorded; `not-looked-at` = the running agent has it. */
   console: { problem: string | null } | 'not-looked-at' | null;
   /** What the power driver said; null = none is configured. */
@@ -297,25 +299,36 @@ function powerCheck({ power }: LookedAt): MachineCheck {
   );
 }
 
-function loaderChecks({ loader, loaderProblem }: LookedAt): MachineCheck[] {
+function loaderChecks({ machine, loaderProblem }: LookedAt): MachineCheck[] {
   if (loaderProblem === 'not-asked') return [];
   if (loaderProblem !== null) return [refusal('boot-loader', 'fail', loaderProblem)];
-  return [check('boot-loader', 'pass', `${loader} can boot another kernel once`)];
+  return [check('boot-loader', 'pass', `${machine.boot.loader} can boot another kernel once`)];
+}
+
+function secureBoot({ bootPolicy, machine, inventory }: LookedAt): MachineCheck {
+  const permission = judgeBootPolicy(bootPolicy, machine, inventory.kernel.commandLine);
+  switch (permission.kind) {
+    case 'refused':
+      return check('secure-boot', 'fail', permission.why, permission.remedy);
+    case 'signed':
+      return check('secure-boot', 'pass', `${permission.why}; kernels under test are signed with it`);
+    case 'unsigned':
+      return permission.isSure
+        ? check('secure-boot', 'pass', permission.why)
+        : check('secure-boot', 'warn', permission.why, 'mount efivarfs at /sys/firmware/efi/efivars');
+  }
 }
 
 /** Every check that changes nothing, in the order in which a person would mend them. */
 export function judge(seen: LookedAt): MachineCheck[] {
   const { facts, inventory, machine } = seen;
-  const policy = whyRefused(seen.bootPolicy);
   const lacking = whyOtherMachine(machine, inventory.kernel.commandLine);
   return [
     account(facts),
     tools(facts),
     space(facts),
     mounts(facts),
-    policy === null
-      ? check('secure-boot', 'pass', 'the firmware boots unsigned kernels, and the kernel is not locked down')
-      : refusal('secure-boot', 'fail', policy),
+    secureBoot(seen),
     ...loaderChecks(seen),
     root(facts, inventory.kernel.commandLine, machine.initramfs?.tool ?? null),
     lacking === null

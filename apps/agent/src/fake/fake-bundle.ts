@@ -42,7 +42,8 @@ export async function makeFakeBundle(
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
   await mkdir(join(root, 'suites'), { recursive: true });
-  const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`), ...Object.keys(more)];
+  const own = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`)];
+  const names = [...new Set([...own, ...Object.keys(more)])];
   const files: BundleManifest['files'] = {};
   const key = sha256(randomBytes(32));
   const release = `7.3.4-peerlab-${key.slice(0, 8)}`;

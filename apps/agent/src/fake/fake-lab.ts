@@ -54,6 +54,7 @@ export interface FakeLabOptions {
   watchdog?: Machine['watchdog'];
   /** It makes an initramfs for each candidate. */
   initramfs?: boolean;
+  signer?: Machine['signer'];
   /** false = a bundle from before manifests named the tests of their suites. */
   namesTests?: boolean;
 }
@@ -124,6 +125,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
     deviceMemory: [createFileMemory({ path: memoryFile })],
     link: options.link ?? null,
+    signer: options.signer ?? null,
   };
   const artifacts = fakeArtifacts(bundle);
   return {

@@ -117,6 +117,8 @@ export class FakeMachine {
   keepsSelection = false;
   /** Off and on again; null = the power cannot. */
   cycle: Power['cycle'] = null;
+  /** Whether its firmware takes this image for its signature. */
+  trusts: (image: Buffer) => boolean = () => true;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
@@ -314,6 +316,12 @@ export class FakeMachine {
   async #bootCandidate(): Promise<void> {
     const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
     this.console('peerlab-grub: loading /boot/candidate');
+    const image = [...this.files].find(([path]) => path.endsWith('-vmlinuz'))?.[1];
+    if (image !== undefined && !this.trusts(image)) {
+      this.console('error: bad shim signature.', 'peerlab-grub: the image was not loaded');
+      await this.#boot();
+      return;
+    }
     const banner = `[    0.000000] Linux version ${this.settings.candidateRelease} (peerlab@build)`;
     switch (next) {
       case 'garbage':

@@ -4,6 +4,7 @@ import { cutText, FARM_SUITE } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
+import type { KernelSigner } from '../signing/index.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
@@ -69,6 +70,8 @@ export class AttemptContext implements RestoreContext {
   deviceErrors: DeviceErrors | null = null;
   /** Build-ids of the modules that the run loads, by the kernel's name for them. */
   moduleBuildIds: ReadonlyMap<string, string> = new Map();
+  /** Signs the candidate, which this machine would not boot otherwise; null = it boots as it is. */
+  signsWith: KernelSigner | null = null;
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */
   distrust: string | null = null;
   harvest: RestoreContext['harvest'] = null;

@@ -4,6 +4,7 @@ import { DeadlinePassed, until } from '../timing.js';
 import { bootCandidate, resetToDefault } from './candidate-boot.js';
 import { crashFailure, JobFailure } from './failure.js';
 import { proveModule } from './module-proof.js';
+import { untrustedFailure } from './stages/boot.js';
 import { verify } from './stages/verify.js';
 import type { AttemptContext } from './attempt-context.js';
 
@@ -62,6 +63,7 @@ export async function rebootCandidate(context: AttemptContext): Promise<void> {
       outcome.signature,
     );
   }
+  if (outcome.kind === 'not-trusted') throw untrustedFailure(context, outcome.message);
   if (outcome.kind !== 'candidate') {
     throw new JobFailure('provisioning', `the kernel came up before, but not again: ${outcome.message}`);
   }
