@@ -162,6 +162,8 @@ const ACTIONS: Record<string, Action> = {
   },
   hardware: say(({ devices }) => devices.join('\n')),
   'device-errors': say(({ running, deviceErrors }) => (running === 'candidate' ? (deviceErrors.shift() ?? '') : '')),
+  'kdump-list': say(({ dumps }) => [...dumps.keys()].join('\n')),
+  'kdump-read': say(({ dumps }, { name }) => `2048\n${Buffer.from(dumps.get(String(name)) ?? '').toString('base64')}`),
   'pstore-list': say(({ pstore }) => [...pstore.keys()].join('\n')),
   'pstore-read': say(({ pstore }, { name }) => Buffer.from(pstore.get(String(name)) ?? '').toString('base64')),
   'pstore-clear': (machine, channel, { name }) => {

@@ -154,6 +154,8 @@ export class FakeMachine {
   deviceErrors: string[] = [];
   /** Records that its firmware holds, by name. */
   readonly pstore = new Map<string, string>();
+  /** Logs of crashes that kdump saved, by folder and file. */
+  readonly dumps = new Map<string, string>();
   /** What it says about Secure Boot and lockdown. */
   bootPolicy = '';
   /** What the inventory script prints. */

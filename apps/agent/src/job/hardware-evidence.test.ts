@@ -53,8 +53,24 @@ describe('what firmware and devices say of an attempt', () => {
     expect(events.at(-1)).toMatchObject({ type: 'finished', restored: true });
   });
 
+  it('is the log of a crash that kdump saved; dumps stay, and those of before are not this attempt’s', async () => {
+    lab.fake.dumps.set('202611010101/dmesg.202611010101', 'of another crash');
+    lab.fake.onCandidateUp = ({ dumps }) => {
+      dumps.set('202612010101/dmesg.202612010101', 'Oops');
+      dumps.set('../etc/dmesg.txt', 'no name of a crash');
+    };
+    const { notes, events } = await run();
+    expect(notes).toContain(
+      'kdump saved a crash in /var/crash/202612010101 of v-switch, 2.0 MiB in all; its log stands under',
+    );
+    expect(events.flatMap((event) => (event.type === 'file' ? [event.file] : []))).toMatchObject([
+      { suite: 'farm', name: 'kdump-202612010101-dmesg.202612010101', sizeBytes: 4 },
+    ]);
+    expect(lab.fake.dumps.size).toBe(3);
+  });
+
   it('costs the attempt nothing when it cannot be read', async () => {
-    for (const purpose of ['pstore-list', 'device-errors'])
+    for (const purpose of ['pstore-list', 'kdump-list', 'device-errors'])
       lab.fake.answers.set(purpose, (channel) => {
         channel.writeError('no such thing');
         channel.exit(1);

@@ -41,6 +41,8 @@ const READING = new Set([
   'collect',
   'fence-check',
   'fingerprint',
+  'kdump-list',
+  'kdump-read',
   'kmsg-dump',
   'kmsg-follow',
   'pstore-list',

@@ -45,6 +45,8 @@ const AttemptRecord = z.object({
   hardware: z.array(z.string()).nullable().default(null),
   /** Records of crashes that the firmware held before; null = not looked at. */
   pstore: z.array(z.string()).nullable().default(null),
+  /** Logs of crashes that kdump had saved before; null = not looked at, or by an older agent. */
+  dumps: z.array(z.string()).nullable().default(null),
   /** Command line that was installed for the candidate; null = none was, or by an older agent. */
   commandLine: z.string().nullable().default(null),
 });
@@ -108,6 +110,7 @@ export class AttemptSpool {
         serialStartLines: 0,
         hardware: null,
         pstore: null,
+        dumps: null,
         commandLine: null,
       };
       replaceFile(join(folder, RECORD_FILE), JSON.stringify(record));

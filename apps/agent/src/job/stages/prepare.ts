@@ -11,6 +11,7 @@ import { checkUnchanged } from '../fingerprint.js';
 import { judgeBootPolicy, readBootPolicy } from '../boot-policy.js';
 import { readHardware } from '../hardware.js';
 import { holdUpgrades } from '../held-upgrades.js';
+import { listDumps } from '../kdump.js';
 import { listPstore } from '../pstore.js';
 import { cleanMachine } from './clean.js';
 
@@ -146,7 +147,7 @@ async function checkPower({ machine, signal }: AttemptContext): Promise<void> {
 }
 
 /** Records of earlier crashes are not this attempt's. */
-async function rememberPstore(context: AttemptContext): Promise<void> {
+async function rememberCrashes(context: AttemptContext): Promise<void> {
   try {
     const pstore = await listPstore(context.connection.require(), context.signal);
     context.spool.updateRecord({ pstore });
@@ -155,6 +156,12 @@ async function rememberPstore(context: AttemptContext): Promise<void> {
   } catch (error) {
     context.signal.throwIfAborted();
     context.note(`prepare: the records of the firmware could not be listed: ${adviceOf(error)}`);
+  }
+  try {
+    context.spool.updateRecord({ dumps: await listDumps(context.connection.require(), context.signal) });
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.note(`prepare: the crashes that kdump has saved could not be listed: ${adviceOf(error)}`);
   }
 }
 
@@ -193,7 +200,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   await checkPower(context);
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
-  await rememberPstore(context);
+  await rememberCrashes(context);
   const permission = judgeBootPolicy(await readBootPolicy(session, signal), context.machine, commandLine);
   if (permission.kind === 'refused') {
     throw new JobFailure('infrastructure', `${context.machine.name}: ${permission.why}; ${permission.remedy}`);

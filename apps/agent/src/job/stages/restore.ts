@@ -9,6 +9,7 @@ import { describeLoss, readHardware } from '../hardware.js';
 import { releaseUpgrades } from '../held-upgrades.js';
 import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
+import { harvestDumps } from '../kdump.js';
 import { harvestPstore } from '../pstore.js';
 import type { AttemptContext } from '../attempt-context.js';
 import type { RestoreContext } from '../restore-context.js';
@@ -34,8 +35,11 @@ export interface Restoration {
 /** The stage: puts the machine back, and reports it as a result of the farm. Resolves to whether it is as it was found. */
 export async function restore(context: AttemptContext): Promise<Restoration> {
   context.kernelLog.detach();
-  const { pstore } = context.spool.record;
-  if (pstore !== null) context.harvest = (session, signal) => harvestPstore(context, session, pstore, signal);
+  const { pstore, dumps } = context.spool.record;
+  context.harvest = async (session, signal) => {
+    if (pstore !== null) await harvestPstore(context, session, pstore, signal);
+    if (dumps !== null) await harvestDumps(context, session, dumps, signal);
+  };
   const at = performance.now();
   const fromSeq = context.serial.next;
   const { restored, detail } = await putBack(context);

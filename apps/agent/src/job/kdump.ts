@@ -1,0 +1,61 @@
+import { messageOf } from '../error-message.js';
+import { output, quote, script } from '../machine/command.js';
+import type { Session } from '../machine/protocols.js';
+import { formatBytes } from '../timing.js';
+import type { AttemptContext } from './attempt-context.js';
+import { storeFarmFile } from './attempt-file.js';
+
+/** Where kdump-tools (Debian, Ubuntu), kexec-tools (Fedora, RHEL) and kdump (SUSE) put a folder for each crash. */
+const FOLDER = '/var/crash';
+/** Logs of crashes that are looked at, and bytes of each: a kernel's ring buffer has a few MiB at most. */
+const LOGS_MAX = 64;
+const LOG_MAX_BYTES = 4 * 1024 * 1024;
+const LIST_MAX_BYTES = 64 * 1024;
+const READ_MS = 120_000;
+/** A crash's folder, and the kernel's log in it by the name that each of them gives it. */
+const LOG = /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,79}\/(?:dmesg\.\d{8,14}|vmcore-dmesg\.txt|dmesg\.txt)$/;
+
+/** Plain files in plain folders: what else lies there a candidate may have put. */
+const LIST = `[ -d ${FOLDER} ] && [ ! -L ${FOLDER} ] || exit 0
+find ${FOLDER} -mindepth 2 -maxdepth 2 -type f -links 1 -name '*dmesg*' -printf '%P\\n' | head -n ${LOGS_MAX}`;
+
+/** The logs of crashes that kdump has saved, each `FOLDER/FILE`. Rejects with a MachineError. */
+export async function listDumps(session: Session, signal: AbortSignal): Promise<string[]> {
+  const text = await output(session, script('kdump-list', {}, LIST), { signal, maxBytes: LIST_MAX_BYTES });
+  return text.split('\n').filter((line) => LOG.test(line));
+}
+
+/**
+ * Brings in the kernel's log of each crash that kdump saved during the attempt, as files of it. The dumps beside them are gigabytes:
+ * they stay on the machine, and the agent's log says where. `before` = logs that were there when the attempt began. One
+ * that cannot be brought in costs nothing but itself.
+ */
+export async function harvestDumps(
+  context: AttemptContext,
+  session: Session,
+  before: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const known = new Set(before);
+    for (const name of (await listDumps(session, signal)).filter((found) => !known.has(found))) {
+      const [crash = '', file = ''] = name.split('/');
+      const place = `${FOLDER}/${crash}`;
+      const body = `du -sk ${quote(place)} | cut -f 1
+head -c ${LOG_MAX_BYTES} ${quote(`${place}/${file}`)} | base64 -w 0`;
+      const read = script('kdump-read', { name }, body);
+      const text = await output(session, read, { signal, timeoutMs: READ_MS, maxBytes: 2 * LOG_MAX_BYTES });
+      const [sizeKib = '', encoded = ''] = text.split('\n');
+      const content = Buffer.from(encoded, 'base64');
+      if (content.length === 0) continue;
+      await storeFarmFile(context, `kdump-${crash}-${file}`, content, signal);
+      const size = /^\d{1,12}$/.test(sizeKib.trim()) ? `, ${formatBytes(Number(sizeKib) * 1024)} in all` : '';
+      context.note(
+        `restore: kdump saved a crash in ${place} of ${context.machine.name}${size}; its log stands under Files, the dump stays there`,
+      );
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    context.note(`restore: what kdump saved of a crash could not be brought in: ${messageOf(error)}`);
+  }
+}
