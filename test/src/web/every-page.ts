@@ -8,6 +8,9 @@ const PHONE = { width: 390, height: 844 };
 
 const WIDE = { width: 1440, height: 900 };
 
+/** Just above the width below which tables are stacked, a tablet on its side, and a small notebook: in CSS pixels. */
+const BETWEEN = [765, 1024, 1280];
+
 /**
  * Declares the tests that every page has to pass: sound in both themes, and not wider than its window, on a phone too. `pages` has
  * their addresses by name, made when the app is there; `ready` waits for what comes after a page was loaded. A page is
@@ -44,6 +47,16 @@ export function checkEveryPage(
         await picture(opened.page, `${name}-${colorScheme}`);
       },
     );
+
+    it('is not wider than its window between a phone and a screen', async () => {
+      const found: unknown[] = [];
+      for (const width of BETWEEN) {
+        const { page } = await shown('light', { width, height: 900 });
+        if (width === BETWEEN[0]) await picture(page, `${name}-${width}`);
+        found.push(await widths(page));
+      }
+      expect(found).toEqual(BETWEEN.map((width) => [width, width]));
+    });
 
     it('is not wider than a phone', async () => {
       const { page } = await shown('light', PHONE);
