@@ -134,8 +134,14 @@ const listen = '127.0.0.1';
 /** Firmware and service processor of a server. */
 function serverDevices(server: ServerHardware, paths: MachinePaths, ports: ServerPorts): string[][] {
   return [
-    // The system writes to the memory of the firmware by asking it: what Secure Boot rests on.
-    ...(server.secureBoot === true ? [['-global', 'driver=cfi.pflash01,property=secure,value=on']] : []),
+    // The system writes to the memory of the firmware by asking it, in system management mode: what Secure Boot rests on.
+    // Without S3, as EDK II asks for it then.
+    ...(server.secureBoot === true
+      ? [
+          ['-global', 'driver=cfi.pflash01,property=secure,value=on'],
+          ['-global', 'ICH9-LPC.disable_s3=1'],
+        ]
+      : []),
     ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${firmwareOf(server).code}`],
     ['-drive', `if=pflash,unit=1,format=raw,file=${value(paths.firmwareVariables)}`],
     ['-chardev', `socket,id=ipmi,host=${listen},port=${ports.bmc},reconnect=1`],
