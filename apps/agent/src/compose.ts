@@ -41,6 +41,7 @@ export function composeMachine(
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
     initramfs: orNull('initramfs', config.initramfs),
+    drivers: config.drivers,
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
     link: config.link ?? null,
     signer: agent.signing === undefined ? null : openSigner(agent.signing),

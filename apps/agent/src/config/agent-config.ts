@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import {
+  DriverName,
+  DRIVERS_MAX,
   Labels,
   Name,
   PATH_ENDS_MAX,
@@ -61,6 +63,12 @@ export const MachineConfig = z.strictObject({
   boot: BOOT.default({ driver: 'grub' }),
   /** The machine's tool that makes an initramfs; without it candidates boot without one, from a plain partition. */
   initramfs: INITRAMFS.optional(),
+  /** Out-of-tree drivers of kernel/drivers on the builders that it needs, in the order in which they are loaded. */
+  drivers: z
+    .array(DriverName)
+    .max(DRIVERS_MAX)
+    .refine((names) => new Set(names).size === names.length, 'a driver is named twice')
+    .default([]),
   /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])

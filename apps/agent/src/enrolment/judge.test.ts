@@ -12,6 +12,7 @@ const MACHINE = {
   name: 'epyc-1',
   kernelArguments: [],
   initramfs: null,
+  drivers: [],
   boot: { loader: 'GRUB', trusts: 'firmware-and-shim' },
   signer: null,
 } as const;
@@ -72,6 +73,13 @@ describe('what is wrong is named with its remedy', () => {
     ['clock', changed('1700000000', '1700003600'), 'warn: its clock differs from that of the agent by 3599 s'],
   ])('%s', (name, facts, expected) => {
     expect(verdictOf(facts, name)).toContain(expected);
+  });
+
+  it('of drivers from outside of the kernel: those of the config are built with each kernel', () => {
+    const facts = changed('@modules', '@modules\nnvidia POE');
+    expect(verdictOf(facts, 'drivers', { machine: { ...MACHINE, drivers: ['nvidia-open'] } })).toContain(
+      'pass: loaded from outside the kernel: nvidia (POE); kernels under test get nvidia-open',
+    );
   });
 
   it.each([

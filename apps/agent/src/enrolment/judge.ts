@@ -173,7 +173,7 @@ function watchdogs({ watchdogs: rows, systemdWatchdog }: MachineFacts): MachineC
   );
 }
 
-function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
+function modules({ foreignModules, hasOfed }: MachineFacts, drivers: readonly string[]): MachineCheck {
   if (hasOfed) {
     return check(
       'drivers',
@@ -184,11 +184,14 @@ function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
   }
   const outOfTree = foreignModules.map(({ name, taint }) => `${name} (${taint})`);
   if (outOfTree.length === 0) return check('drivers', 'pass', 'every loaded module is of the kernel itself');
+  const loaded = `loaded from outside the kernel: ${listed(outOfTree)}`;
+  if (drivers.length > 0)
+    return check('drivers', 'pass', `${loaded}; kernels under test get ${listed(drivers)}, built with them`);
   return check(
     'drivers',
     'warn',
-    `loaded from outside the kernel: ${listed(outOfTree)}; a kernel under test runs without them`,
-    'tests that need them are skipped; nothing to do where none does',
+    `${loaded}; a kernel under test runs without them`,
+    'where tests need them, put their source into kernel/drivers of the builder and name it in drivers: of the config',
   );
 }
 
@@ -244,7 +247,7 @@ export interface LookedAt {
   bootPolicy: BootPolicy;
   /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
-  machine: Pick<Machine, 'name' | 'kernelArguments' | 'signer'> & {
+  machine: Pick<Machine, 'name' | 'kernelArguments' | 'signer' | 'drivers'> & {
     initramfs: { tool: string } | null;
     boot: Pick<Machine['boot'], 'loader' | 'trusts'>;
   };
@@ -339,7 +342,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
     watchdogs(facts),
     kdump(facts),
     upgrades(facts),
-    modules(facts),
+    modules(facts, machine.drivers),
     clock(facts, seen.asked),
     ...devices(inventory),
   ];

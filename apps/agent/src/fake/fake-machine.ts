@@ -102,7 +102,8 @@ export class FakeMachine {
   memory = Buffer.alloc(8192, 0x5a);
   freeBytes = 2 * 1024 ** 3;
   grubProblem: string | null = null;
-  moduleProblem: string | null = null;
+  /** What becomes of modprobe by module: `oops`, or what it says when it refuses. */
+  readonly moduleProblems = new Map<string, string>();
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
   /** Asked for every request of SFTP; one that is refused gets no answer, or one that is no SFTP. */

@@ -275,6 +275,8 @@ export interface Machine {
   readonly boot: BootSelect;
   /** null = candidates boot without an initramfs, which needs a root on a plain partition. */
   readonly initramfs: Initramfs | null;
+  /** Out-of-tree drivers that it needs of a bundle, in the order in which they are loaded. */
+  readonly drivers: readonly string[];
   readonly power: Power | null;
   /** null = a machine that hangs is reset by the agent alone. */
   readonly watchdog: Watchdog | null;

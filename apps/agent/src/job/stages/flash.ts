@@ -47,7 +47,8 @@ export async function flash(context: AttemptContext): Promise<string> {
   );
   if (manifest.files[MODULES_FILE] !== undefined) {
     const modules = join(folder, MODULES_FILE);
-    context.moduleBuildIds = await checkModules(modules, manifest.release, manifest.modules);
+    const proven = [...manifest.modules, ...(manifest.drivers ?? []).flatMap((driver) => driver.modules)];
+    context.moduleBuildIds = await checkModules(modules, manifest.release, proven);
     await checkModuleSignatures(context, folder, defaultKernel.commandLine);
   }
   await context.machine.disk?.markUsed();
