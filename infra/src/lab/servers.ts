@@ -47,4 +47,11 @@ export const SERVERS: readonly MachineDefinition[] = [
     labels: labels('two-sockets', 'two-sockets', 'intel'),
     server: { image: 's-uefi' },
   },
+  {
+    ...common,
+    name: 's-secure',
+    description: "Virtual server: UEFI with Secure Boot and the lab's certificate, shim, GRUB, root on NVMe, a BMC",
+    labels: labels('secure'),
+    server: { image: 's-secure', secureBoot: true },
+  },
 ];
