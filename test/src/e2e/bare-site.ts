@@ -107,7 +107,10 @@ export class BareSite {
       '--fingerprint',
       fingerprint,
     ];
-    const args = ['machine', 'add', this.machine, '--config', this.configFile, ...where, ...more];
+    return this.#command('machine', 'add', this.machine, '--config', this.configFile, ...where, ...more);
+  }
+
+  #command(...args: string[]): Promise<Ended> {
     const child = this.#spawn('apps/cli/dist/main.js', args);
     const [stdout, stderr]: [string[], string[]] = [[], []];
     child.stdout?.on('data', (piece: Buffer) => stdout.push(piece.toString()));
@@ -138,18 +141,9 @@ export class BareSite {
     return (await answer).stdout;
   }
 
-  /**
-   * Makes the configuration `name` out of that of the server's own kernel, as kernel/README.md says, where builds of this
-   * site find it. The agent reads which there are when it starts.
-   */
-  async configureKernel(name: string): Promise<void> {
-    const scripts = join(this.folder, 'kernel/scripts');
-    const needs = join(this.folder, 'needs');
-    await writeFile(needs, await this.shell('sh -s', await readFile(join(scripts, 'machine-needs.sh'), 'utf8')));
-    const cache = join(cacheFolder(), 'builder');
-    const args = ['--cache', cache, '--needs', needs, '--name', name];
-    const { stdout } = await promisify(execFile)(join(scripts, 'machine-config.sh'), args, { maxBuffer: 2 ** 24 });
-    this.output += stdout;
+  /** `peerlab machine configure` for the server. The agent reads which configurations there are when it starts. */
+  configureKernel(name: string): Promise<Ended> {
+    return this.#command('machine', 'configure', this.machine, '--config', this.configFile, '--as', name);
   }
 
   /** Whether the agent recorded the server's console when it last said something of it. */
