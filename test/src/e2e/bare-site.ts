@@ -17,7 +17,7 @@ const BOOT_MS = 20 * 60_000;
 
 /** What the lab wrote of its machine: where it answers, which key opens it, and its BMC. */
 interface LabMachines {
-  bmcs: Record<string, object>;
+  bmcs: Record<string, { port: number; user: string; passwordFile: string }>;
   machines: { name: string; shell: { port: number; privateKeyFile: string; hostKey: string } }[];
 }
 
@@ -48,9 +48,10 @@ export class BareSite {
   }
 
   static async start(machine: string): Promise<BareSite> {
+    const farm = await TestFarm.start();
     const folder = await mkdtemp(join(tmpdir(), 'peerlab-site-'));
     await chmod(folder, 0o755);
-    const site = new BareSite(await TestFarm.start(), folder, machine);
+    const site = new BareSite(farm, folder, machine);
     try {
       await site.#begin();
       return site;
@@ -139,6 +140,15 @@ export class BareSite {
     const answer = promisify(execFile)('ssh', [...login, command], { timeout: 180_000, maxBuffer: 2 ** 22 });
     answer.child.stdin?.end(input);
     return (await answer).stdout;
+  }
+
+  /** Tells the BMC of the server, beside the agent, as somebody else might. Resolves when it took the order. */
+  async power(order: 'off' | 'reset'): Promise<void> {
+    const bmc = this.#machines.bmcs[this.machine];
+    if (bmc === undefined) throw new Error('the lab described no BMC');
+    const login = ['-I', 'lanplus', '-C', '17', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
+    const args = [...login, '-f', bmc.passwordFile, 'chassis', 'power', order];
+    await promisify(execFile)('ipmitool', args, { timeout: 60_000 });
   }
 
   /** `peerlab machine configure` for the server. The agent reads which configurations there are when it starts. */
