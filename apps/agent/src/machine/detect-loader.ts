@@ -1,5 +1,6 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, script } from './command.js';
+import { MachineError } from './errors.js';
 import type { Session } from './protocols.js';
 
 /** A boot loader, by the driver's name, and why it can or cannot be used for one-shot boots. */
@@ -80,4 +81,11 @@ export function describeLoaders(found: readonly DetectedLoader[]): string {
   const best = found[0];
   if (best?.usable === true) return `this machine could use boot: {driver: ${best.driver}} (${best.why})`;
   return `no boot loader of this machine can be used: ${found.map(({ driver, why }) => `${driver}: ${why}`).join('; ')}`;
+}
+
+/** What the machine has where `error` refuses the configured loader, to be put behind its message; '' when there is nothing to say. */
+export async function loadersInstead(session: Session, error: unknown): Promise<string> {
+  if (!(error instanceof MachineError) || error.kind !== 'boot-select') return '';
+  const found = await detectLoaders(session).catch(() => null);
+  return found === null ? '' : `; ${describeLoaders(found)}`;
 }
