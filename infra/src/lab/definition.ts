@@ -15,6 +15,9 @@ export type Clock = 'host' | 'instructions';
 export interface ServerHardware {
   /** Folder below rootfs/servers that its disk image is built from. */
   image: string;
+  /** What that image boots by, and what makes its initramfs: drivers of the agent. */
+  boot: 'grub' | 'systemd-boot';
+  initramfs: 'initramfs-tools' | 'dracut';
 }
 
 /** Loopback ports of the host that a server takes besides that of SSH. */

@@ -1,4 +1,4 @@
-import type { MachineDefinition } from './definition.js';
+import type { MachineDefinition, ServerHardware } from './definition.js';
 
 /**
  * Machines that behave like real servers: UEFI, NVMe, a network card with a predictable name, a BMC, Debian's own kernel
@@ -11,7 +11,7 @@ const common = {
   topology: 'switch',
   iommu: 'none',
   clock: 'host',
-  // The image's own grub.cfg has what an emulated machine needs.
+  // The default kernel of the image has what an emulated machine needs.
   kernelArguments: [],
   cpus: 1,
   memoryMiB: 2048,
@@ -29,13 +29,15 @@ const labels = (set: string, topology = 'switch', cpu = 'amd'): Record<string, s
   set,
 });
 
+const UEFI: ServerHardware = { image: 's-uefi', boot: 'grub', initramfs: 'initramfs-tools' };
+
 export const SERVERS: readonly MachineDefinition[] = [
   {
     ...common,
     name: 's-uefi',
     description: 'Virtual server: UEFI, root on LVM on NVMe, initramfs-tools, GRUB, a BMC with serial over LAN',
     labels: labels('server'),
-    server: { image: 's-uefi' },
+    server: UEFI,
   },
   {
     ...common,
@@ -45,6 +47,15 @@ export const SERVERS: readonly MachineDefinition[] = [
     cpuModel: 'Skylake-Client-v4',
     topology: 'two-sockets',
     labels: labels('two-sockets', 'two-sockets', 'intel'),
-    server: { image: 's-uefi' },
+    server: UEFI,
+  },
+  {
+    ...common,
+    name: 's-dracut',
+    description:
+      'Virtual server: UEFI, root on a subvolume of btrfs on NVMe, dracut, systemd-boot, a BMC with serial over LAN',
+    // A set of its own: the kernel of runs/servers.yaml has no btrfs.
+    labels: labels('server-dracut'),
+    server: { image: 's-dracut', boot: 'systemd-boot', initramfs: 'dracut' },
   },
 ];
