@@ -7,15 +7,15 @@ lay_out() {
 	need_modules btrfs
 	mkdir -p /source
 	mount -t ext4 -o ro /dev/vda /source
-	mount -o bind /dev /source/dev
-	# By its own tools: an initramfs has neither mkfs nor tar.
+	for place in dev proc; do mount -o bind "/$place" "/source/$place"; done
+	# dracut's initramfs has neither chroot nor sync. It stays mounted.
+	PATH=$PATH:/source/usr/sbin:/source/usr/bin
 	chroot /source mkfs.btrfs -q -f -L server "${disk}p4"
 	mount -t btrfs "${disk}p4" /source/mnt
 	chroot /source btrfs subvolume create /mnt/root
 	chroot /source sh -ec 'tar --one-file-system -C / -c . | tar -C /mnt/root -x'
 	umount /source/mnt
-	umount /source/dev
-	umount /source
+	for place in dev proc; do umount "/source/$place"; done
 	mount -t btrfs -o subvol=root "${disk}p4" /mnt
 }
 
