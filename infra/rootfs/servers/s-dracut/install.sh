@@ -28,6 +28,9 @@ make_identity() {
 	chmod 0700 /mnt/root /mnt/root/.ssh
 	cp -a /etc/hostname /mnt/etc/
 	umount /mnt
+	# mmdebstrap leaves it empty. systemd would make one of its own before the server has taken over that of the lab, and
+	# cover the file with it.
+	echo 00000000000000000000000000000001 > /etc/machine-id
 	cat > /etc/systemd/system/identity.service <<-UNIT
 		[Unit]
 		Description=Take over name and keys of this machine
