@@ -198,6 +198,16 @@ describe('a server', () => {
     expect(new Set(chassis).size).toBe(chassis.length);
   });
 
+  test('has Secure Boot in system management mode, where only the firmware writes to its memory', () => {
+    const secure = machine('s-secure');
+    const own = qemuArguments(secure, machinePaths('/state', secure.name, {}, 1000), 'tcg', 1, ports);
+    expect(valuesOf(own, '-machine')).toEqual(['q35,vmport=off,smm=on']);
+    expect(valuesOf(own, '-global')[0]).toBe('driver=cfi.pflash01,property=secure,value=on');
+    expect(valuesOf(own, '-drive')[1]).toMatch(/readonly=on,file=\/usr\/share\/OVMF\/OVMF_CODE_4M\.secboot\.fd$/);
+    expect(valuesOf(args, '-machine')).toEqual(['q35,vmport=off']);
+    expect(valuesOf(args, '-global')).toEqual([]);
+  });
+
   test('brings its console to its BMC, and keeps a log of it for the lab', () => {
     const [console, ipmi] = valuesOf(args, '-chardev');
     expect(console).toBe(

@@ -1,4 +1,4 @@
-import type { MachineDefinition, ServerHardware } from './definition.js';
+import type { MachineDefinition } from './definition.js';
 
 /**
  * Machines that behave like real servers: UEFI, NVMe, a network card with a predictable name, a BMC, Debian's own kernel
@@ -29,15 +29,13 @@ const labels = (set: string, topology = 'switch', cpu = 'amd'): Record<string, s
   set,
 });
 
-const UEFI: ServerHardware = { image: 's-uefi', boot: 'grub', initramfs: 'initramfs-tools' };
-
 export const SERVERS: readonly MachineDefinition[] = [
   {
     ...common,
     name: 's-uefi',
     description: 'Virtual server: UEFI, root on LVM on NVMe, initramfs-tools, GRUB, a BMC with serial over LAN',
     labels: labels('server'),
-    server: UEFI,
+    server: { image: 's-uefi' },
   },
   {
     ...common,
@@ -47,7 +45,14 @@ export const SERVERS: readonly MachineDefinition[] = [
     cpuModel: 'Skylake-Client-v4',
     topology: 'two-sockets',
     labels: labels('two-sockets', 'two-sockets', 'intel'),
-    server: UEFI,
+    server: { image: 's-uefi' },
+  },
+  {
+    ...common,
+    name: 's-secure',
+    description: "Virtual server: UEFI with Secure Boot and the lab's certificate, shim, GRUB, root on NVMe, a BMC",
+    labels: labels('secure'),
+    server: { image: 's-secure', secureBoot: true },
   },
   {
     ...common,

@@ -1,5 +1,6 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, script } from './command.js';
+import { efiValue } from './efi-variable.js';
 import { MachineError } from './errors.js';
 import type { Session } from './protocols.js';
 
@@ -17,7 +18,7 @@ export const loaderFactsScript = (root = ''): string => `
 have() { command -v "$1" >/dev/null && echo yes; }
 there() { [ -e "${root}$1" ] && echo yes; }
 echo "efi=$(there /sys/firmware/efi/efivars)"
-echo "loader=$(tail -c +5 ${root}/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null | tr -d '\\000')"
+echo "loader=$(${efiValue(`${root}/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`)} | tr -d '\\000')"
 echo "grub=$(there /boot/grub/grub.cfg)"
 echo "grub-reboot=$(have grub-reboot)"
 echo "grub2=$(there /boot/grub2/grub.cfg)"
