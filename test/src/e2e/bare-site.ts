@@ -17,6 +17,8 @@ const BOOT_MS = 20 * 60_000;
 
 /** What the lab wrote of its machine: where it answers, which key opens it, and its BMC. */
 interface LabMachines {
+  /** What kernels are signed with, where a machine has Secure Boot. */
+  signing?: { keyFile: string; certificateFile: string };
   bmcs: Record<string, { port: number; user: string; passwordFile: string }>;
   machines: { name: string; shell: { port: number; privateKeyFile: string; hostKey: string } }[];
 }
@@ -81,6 +83,7 @@ export class BareSite {
       cacheDir: cacheFolder(),
       kernelDir: 'kernel',
       capabilities: ['test', 'build'],
+      ...(this.#machines.signing === undefined ? {} : { signing: this.#machines.signing }),
       bmcs: this.#machines.bmcs,
     };
     const lines = Object.entries(config).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);

@@ -5,6 +5,7 @@ import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
+import { detectLoaders } from '../machine/detect-loader.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import type { Machine } from '../machine/protocols.js';
 import { pause } from '../timing.js';
@@ -19,6 +20,8 @@ import { type EnrolmentOptions, OptionError } from './options.js';
 import { hasFailed } from './report.js';
 import { appendMachine } from './write-config.js';
 
+/** What a config without `boot` means. */
+const DEFAULT_LOADER = 'grub';
 /** How long the console's recorder may take to connect. */
 const CONSOLE_OPEN_MS = 20_000;
 
@@ -46,7 +49,7 @@ export async function enrol(
   const config = loadConfig(options.config, false);
   if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
   const confirmed = await confirmedEntry(config, options, person, signal, pace);
-  const entry = await withInitramfs(config, confirmed, signal, pace);
+  const entry = await withFoundDrivers(config, confirmed, signal, pace);
   const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
   if (hasFailed(checks)) {
     person.tell(`nothing was written: mend what failed, then run this again`);
@@ -90,8 +93,11 @@ async function confirmedEntry(
   return entry;
 }
 
-/** The entry with the tool that makes initramfs there, where the machine's root needs one. */
-async function withInitramfs(
+/**
+ * The entry with the drivers that the machine itself shows: its boot loader where that is not the default, and the tool
+ * that makes initramfs where its root needs one.
+ */
+async function withFoundDrivers(
   config: AgentConfig,
   entry: Record<string, unknown>,
   signal: AbortSignal,
@@ -101,9 +107,14 @@ async function withInitramfs(
   const connection = new MachineConnection(machine, pace);
   try {
     const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    const [loader] = await detectLoaders(session);
     const facts = await readFacts(session, signal);
     const driver = initramfsDriver(facts);
-    return driver === null || hasPlainRoot(facts, kernel.commandLine) ? entry : { ...entry, initramfs: { driver } };
+    return {
+      ...entry,
+      ...(loader?.usable !== true || loader.driver === DEFAULT_LOADER ? {} : { boot: { driver: loader.driver } }),
+      ...(driver === null || hasPlainRoot(facts, kernel.commandLine) ? {} : { initramfs: { driver } }),
+    };
   } finally {
     connection.leave();
   }

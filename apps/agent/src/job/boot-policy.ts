@@ -19,7 +19,7 @@ done
 for file in $efi/efivars/MokSBStateRT-605dab50-*; do
   [ ! -r "$file" ] || echo "shim-unchecked $(od -An -tu1 -j4 -N1 "$file")"
 done
-keys() { echo "$1 $(tail -c +"$2" "$3" 2>/dev/null | head -c ${KEYS_MAX_BYTES} | base64 -w 0)"; }
+keys() { echo "$1 $(cat "$3" 2>/dev/null | tail -c +"$2" | head -c ${KEYS_MAX_BYTES} | base64 -w 0)"; }
 for file in $efi/efivars/db-d719b2cb-*; do [ ! -r "$file" ] || keys db 5 "$file"; done
 for file in $efi/efivars/MokListRT*-605dab50-*; do [ ! -r "$file" ] || keys mok 5 "$file"; done
 for file in $efi/mok-variables/MokListRT*; do [ ! -r "$file" ] || keys mok 1 "$file"; done

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import type { AttemptEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import type { BootTrust } from '../machine/protocols.js';
 import { openSigner, type SigningSettings } from '../signing/index.js';
@@ -18,16 +18,21 @@ import { whyModulesRefused } from './module-signatures.js';
 import { runTestJob } from './test-job.js';
 
 let folder: string;
+let keyFolder: string;
 let site: SigningSettings;
 /** A list of keys as firmware keeps it, with some other certificate's bytes before that of the site. */
 let keys: string;
 let lab: FakeLab | null = null;
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'peerlab-secure-'));
-  site = makeSiteKey(folder);
+beforeAll(() => {
+  keyFolder = mkdtempSync(join(tmpdir(), 'peerlab-secure-keys-'));
+  site = makeSiteKey(keyFolder);
   const { raw } = new X509Certificate(readFileSync(site.certificateFile));
   keys = Buffer.concat([Buffer.alloc(900, 0x30), raw]).toString('base64');
+});
+afterAll(() => rmSync(keyFolder, { recursive: true, force: true }));
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'peerlab-secure-'));
 });
 afterEach(async () => {
   await lab?.fake.stop();
