@@ -191,7 +191,7 @@ describe('peerlab machine add', () => {
   });
 
   it.each([
-    [['remove', 'a', '--config', 'x'], 'expected "add" or "check", not "remove"'],
+    [['remove', 'a', '--config', 'x'], 'expected "add", "check" or "configure", not "remove"'],
     [['check', '--config', 'x'], 'expected the name of one machine'],
     [['check', 'a'], '--config is missing'],
     [['check', 'a', '--config', 'x', '--host', 'h'], '--host belongs to add'],

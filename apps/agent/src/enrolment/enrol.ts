@@ -13,6 +13,7 @@ import type { ActingOn } from './acting-on.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
 import { readFacts } from './facts.js';
 import { check, hasPlainRoot, initramfsDriver } from './judge.js';
+import { knownMachine } from './known-machine.js';
 import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
 import { type EnrolmentOptions, OptionError } from './options.js';
@@ -126,11 +127,7 @@ async function checkKnown(
   signal: AbortSignal,
   pace: Pace,
 ): Promise<MachineCheck[]> {
-  const known = config.machines.find(({ name }) => name === options.machine);
-  if (known === undefined) {
-    const names = config.machines.map(({ name }) => name).join(', ');
-    throw new OptionError(`the config has no machine "${options.machine}"; it has ${names === '' ? 'none' : names}`);
-  }
+  const known = knownMachine(config, options.machine);
   // A running agent records the consoles, and may have a job on the machine.
   if (options.act) lockState(config.stateDir);
   return run(config, known, options.act, options, person, signal, pace);
