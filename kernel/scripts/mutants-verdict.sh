@@ -89,14 +89,20 @@ judge() {
 		}' "$work/$1.$2.result" | awk '!seen[$0]++'
 }
 
-# table_rows -- one for each mutant, from the results that are still true.
+# table_rows [FILE] -- one for each mutant, from the results that are still true; of
+# those that this call was not about as it stands in FILE.
 table_rows() {
-	local name kills shown count
+	local name kills shown count before
 	echo '| mutant | what it breaks | rig | killed by |'
 	echo '|---|---|---|---|'
 	for file in "$kernel_dir"/mutants/*.patch; do
 		name=$(basename "$file" .patch)
 		[ -z "$(header_of "$name" X-Drill)" ] || continue
+		case ,${only:-$name}, in
+		*",$name,"*) ;;
+		*)	before=$(grep -F -m1 "| [$name]($name.patch) |" "${1-/dev/null}" || true)
+			[ -z "$before" ] || { printf '%s\n' "$before"; continue; } ;;
+		esac
 		kills='' shown='not run'
 		if fresh='' have_result "$name"; then
 			kills=$(sed -n 's/^killed [^ ]* //p' "$store/results/$name.mutant" | sort -u)
@@ -113,7 +119,7 @@ table_rows() {
 # write_table FILE -- the rows into it, between the marker lines.
 write_table() {
 	local begin='<!-- mutants: written by scripts/run-mutants.sh -->' end='<!-- mutants: end -->'
-	table_rows >"$work/rows"
+	table_rows "$1" >"$work/rows"
 	if grep -qxF "$begin" "$1" 2>/dev/null; then
 		awk -v begin="$begin" -v end="$end" -v rows="$work/rows" '
 			$0 == begin { print; while ((getline line <rows) > 0) print line; skip = 1 }

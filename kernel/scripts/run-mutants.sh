@@ -11,7 +11,8 @@
 #
 # --only        these mutants (file names without .patch)
 # --jobs        number of machines at once (1); the next kernel is built meanwhile
-# --table       write the result into FILE, between its marker lines
+# --table       write the result into FILE, between its marker lines; with --only
+#               the rows of those mutants, the others stay as they are
 # --keep-kills  a mutant that was killed stays so when only tests were added
 # --fresh       forget earlier results
 # --seconds     the longest a machine may run (400)
@@ -35,7 +36,7 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "run-mutants: $1" >&2
-	sed -n '7,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
@@ -180,7 +181,7 @@ series_key=$(
 mkdir "$work/inputs"
 mkdir "$work/inputs/config"
 cp -r "$kernel_dir"/{module,selftests} "$work/inputs/"
-cp "$kernel_dir"/config/peerlab.config "$kernel_dir"/mutants/lean*.config "$work/inputs/config/"
+cp "$kernel_dir"/config/{peerlab.config,memory-only.fragment} "$kernel_dir"/mutants/lean-debug.config "$work/inputs/config/"
 [ ! -d "$work/stage/tools" ] || cp -r "$work/stage/tools" "$work/inputs/"
 tests_key=$( (cd "$work/inputs" && hash_tree .) )
 

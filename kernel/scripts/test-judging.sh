@@ -33,6 +33,31 @@ text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_unmap_pfn+0x12/0x99, CPU#1: p2
 text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77' ram)
 [ "$text" = 'F01.x (went through RAM)' ]; result verdict.another_way_kills $? "$text"
 
+# -- the table: a call about some mutants leaves the rows of the others as they are
+table() {
+	(
+		set -e
+		only=$1 work=$work/rows
+		store=$work/store kernel_dir=$work
+		mkdir -p "$store/results" "$work/mutants"
+		touch "$work"/mutants/{a,b,c}.patch
+		header_of() { :; }
+		title_of() { echo "what $1 breaks"; }
+		have_result() { [ "$1" = a ]; }
+		echo 'killed switch F02.y' >"$store/results/a.mutant"
+		. "$here/mutants-verdict.sh"
+		printf '%s\n' before '<!-- mutants: written by scripts/run-mutants.sh -->' '| [a](a.patch) | old | switch | not run |' \
+			'| [b](b.patch) | old | switch | `F01.x` |' '<!-- mutants: end -->' after >"$work/README"
+		write_table "$work/README"
+		grep -v '^| mutant\|^|---' "$work/README" | sed -n '3,5s/^.*patch) //p; 1p; 6,$p'
+	)
+}
+text=$(table a)
+[ "$text" = "$(printf '%s\n' before '| what a breaks | switch | `F02.y` |' '| old | switch | `F01.x` |' '| what c breaks | switch | not run |' '<!-- mutants: end -->' after)" ]
+result table.rows_of_others_stay $? "$text"
+text=$(table '')
+[[ $text == *'what b breaks | switch | not run'* ]]; result table.all_rows_are_written_anew $? "$text"
+
 # -- coverage: a program stands in for the kernel, gcov is the real one
 mkdir -p "$work/cover"/{before/mm,after/mm,tree/mm,gcda}
 printf 'int base(int x)\n{\n\treturn x;\n}\n' >"$work/cover/before/mm/a.c"
