@@ -58,6 +58,19 @@ result table.rows_of_others_stay $? "$text"
 text=$(table '')
 [[ $text == *'what b breaks | switch | not run'* ]]; result table.all_rows_are_written_anew $? "$text"
 
+# -- tables of what a machine said
+printf '%s\r\n' 'KTAP version 1' 1..3 '# test: E01.map_ram' '# 3 faults, 2 of them made it fail' 'ok 1 E01.map_ram' \
+	'# 5 faults, 0 of them made it fail; there is no time for more' 'ok 2 E01.touch' '# test: E01.fork' 'ok 3 E01.fork # SKIP no fork' \
+	'boot-vm: p2p_faults exit 0' 'KTAP version 1' 1..3 'ok 1 F01.x' 'not ok 2 F02.x' >"$work/console"
+text=$("$here/tables.sh" suites "$work/console" || true)
+[ "$(tail -n 2 <<<"$text")" = "$(printf '%s\n' '| p2p_faults | 2 | 0 | 1 |  |' '| the last | 1 | 1 | 0 | the machine stopped after 2 of 3 |')" ]
+result tables.suites $? "$text"
+text=$("$here/tables.sh" faults "$work/console") &&
+	[ "$(tail -n 4 <<<"$text")" = "$(printf '%s\n' '| `map_ram` | 3 | 2 |  |' '| `touch` | 5 | 0 | no time for more |' '| `fork` | – | – | skipped: no fork |' '| all | 8 | 2 | |')" ]
+result tables.faults $? "$text"
+"$here/tables.sh" suites "$work/console" >/dev/null; [ $? -eq 1 ]
+result tables.a_failure_is_one $?
+
 # -- coverage: a program stands in for the kernel, gcov is the real one
 mkdir -p "$work/cover"/{before/mm,after/mm,tree/mm,gcda}
 printf 'int base(int x)\n{\n\treturn x;\n}\n' >"$work/cover/before/mm/a.c"
