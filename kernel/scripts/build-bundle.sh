@@ -23,6 +23,7 @@
 # --mutants COUNT: the kernel carries mutants of the lines that the series adds
 # (mutants/generate.pl); mutants.json in the bundle names COUNT of them to try, and
 # those that the compiler refuses or that are not built.
+# Drivers that lie in kernel/drivers (see drivers.sh) are built too, and are part of the key.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
 # NAME's own are taken for NAME's alone.
 #
@@ -51,9 +52,11 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 # shellcheck source=symbols.sh
 . "$here/symbols.sh"
+# shellcheck source=drivers.sh
+. "$here/drivers.sh"
 
 usage() {
-	sed -n '3,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,30s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -202,7 +205,8 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
 	fragments+=("$work/inputs/config/submitted/fragment.config")
 fi
-cp "$here"/{build-bundle,report,tree,suites,symbols,count-lines}.sh \
+[ -z "$(driver_names "$kernel_dir/drivers")" ] || cp -rL "$kernel_dir/drivers" "$work/inputs/drivers"
+cp "$here"/{build-bundle,report,tree,suites,symbols,drivers,count-lines}.sh \
 	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
 if [ -n "$mutants" ]; then
 	mkdir "$work/inputs/mutants"
@@ -220,6 +224,7 @@ key=$(
 		echo "module $(hash_tree "$work/inputs/module")"
 		echo "selftests $(hash_tree "$work/inputs/selftests")"
 		echo "scripts $(hash_tree "$work/inputs/scripts")"
+		[ ! -d "$work/inputs/drivers" ] || echo "drivers $(hash_tree "$work/inputs/drivers")"
 		[ -z "$domain" ] || echo "domain $domain"
 		[ -z "$mutants" ] || echo "mutants $mutants $(hash_tree "$work/inputs/mutants")"
 		[ ${#kselftests[@]} -eq 0 ] || printf 'kselftest %s\n' "${kselftests[@]}"
@@ -431,6 +436,11 @@ progress 92 "installing modules"
 stage=$tree/peerlab/stage
 run_make INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
 run_make M="$tree/peerlab/module" INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
+built_drivers='' unbuilt_drivers=''
+if [ -d "$work/inputs/drivers" ]; then
+	cp -r "$work/inputs/drivers" "$tree/peerlab/"
+	build_drivers "$tree/peerlab/drivers" "$stage" "$release" "$work/driver.log"
+fi
 rm -f "$stage/lib/modules/$release"/{build,source}
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$stage" -F "$tree/System.map" "$release" 2>>"$log" || explain_failure
 # No entry for lib/ itself: on a machine where that is a link tar would replace it.
@@ -489,7 +499,7 @@ features='[]'
 		printf '%s{"target":"%s","file":"suites/%s"}' "$separator" "$target" "$(kselftest_file "$target")"
 		separator=,
 	done
-	printf '],\n"unbuilt":[%s],\n"files":{' "$unbuilt"
+	printf '],\n"unbuilt":[%s],\n"drivers":[%s],\n"unbuiltDrivers":[%s],\n"files":{' "$unbuilt" "$built_drivers" "$unbuilt_drivers"
 	separator=''
 	while read -r file; do
 		printf '%s\n%s:{"sha256":"%s","sizeBytes":%s}' "$separator" "$(json_string "$file")" \

@@ -8,6 +8,7 @@ kernel_dir=$(dirname "$here")
 . "$here/ktap.sh"
 
 include '' "$here/test-build.sh"
+include '' "$here/test-drivers.sh"
 include '' "$here/test-upstream.sh"
 include '' "$here/test-judging.sh"
 include '' "$here/test-pair.sh"

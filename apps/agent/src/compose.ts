@@ -2,6 +2,7 @@ import type { AgentConfig, MachineConfig } from './config/agent-config.js';
 import type { DriverContext, DriverSettings } from './machine/driver.js';
 import type { Machine } from './machine/protocols.js';
 import { type AbilityOf, createAbility } from './machine/registry.js';
+import { openSigner } from './signing/index.js';
 
 /** Work that goes on for the agent's life; ends when the signal is aborted. */
 export type BackgroundWork = (signal: AbortSignal) => Promise<void>;
@@ -9,7 +10,7 @@ export type BackgroundWork = (signal: AbortSignal) => Promise<void>;
 /** The machine that a config describes. What its drivers do in the background is handed to `background`. */
 export function composeMachine(
   config: MachineConfig,
-  agent: Pick<AgentConfig, 'bmcs' | 'stateDir'>,
+  agent: Pick<AgentConfig, 'bmcs' | 'stateDir' | 'signing'>,
   background: (work: BackgroundWork) => void,
 ): Machine {
   const context: DriverContext = {
@@ -40,7 +41,9 @@ export function composeMachine(
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
     initramfs: orNull('initramfs', config.initramfs),
+    drivers: config.drivers,
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
     link: config.link ?? null,
+    signer: agent.signing === undefined ? null : openSigner(agent.signing),
   };
 }

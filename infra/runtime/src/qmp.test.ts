@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,8 @@ describe.skipIf(!hasQemu())('the monitor of a QEMU', () => {
   beforeEach(async () => {
     const nothing = ['-machine', 'none', '-nodefaults', '-display', 'none'];
     qemu = spawn(QEMU, [...nothing, '-qmp', `unix:${path},server=on,wait=off`], { stdio: 'inherit' });
-    await vi.waitUntil(() => existsSync(path), { timeout: 75_000, interval: 20 });
+    // QEMU makes the socket a moment before it listens at it.
+    await vi.waitFor(() => runQmpCommand(path, 'query-status'), { timeout: 75_000, interval: 20 });
   });
   afterEach(() => void qemu.kill('SIGKILL'));
 

@@ -130,6 +130,10 @@ void test_flush_long_region(void)
 	require_success(flush_all(&raw), "flush of more than 2 GiB");
 	EXPECT(page_present(memory + long_bytes - PAGE),
 	       "the end of the region was not flushed");
+
+	/* A hole in the last of the pieces that it is flushed in. */
+	REQUIRE(!munmap(memory + long_bytes - 2 * PAGE, PAGE), "munmap: %m");
+	expect_refused(&raw, flush_all(&raw), "flush with a hole behind 2 GiB");
 	pair_close(&raw.pair);
 	ibv_dereg_mr(raw.remote);
 

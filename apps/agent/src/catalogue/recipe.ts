@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** Folders of kernel/ that go into the key of a kernel (build-bundle.sh); its series is apart. */
+/** Folders of kernel/ that go into the key of a kernel (build-bundle.sh), `drivers` where there is one; its series is apart. */
 const FOLDERS = ['config', 'module', 'scripts', 'selftests'] as const;
 const TOOL_MS = 10_000;
 
@@ -15,7 +15,8 @@ const TOOL_MS = 10_000;
  */
 export function readRecipe(kernelDir: string): string {
   const hash = createHash('sha256');
-  for (const folder of FOLDERS) {
+  const drivers = existsSync(join(kernelDir, 'drivers')) ? ['drivers'] : [];
+  for (const folder of [...FOLDERS, ...drivers]) {
     for (const file of filesOf(join(kernelDir, folder))) {
       hash.update(`${relative(kernelDir, file)}\0${digestOf(file)}\n`);
     }

@@ -48,6 +48,21 @@ describe('lockState', () => {
 });
 
 describe('loadConfig', () => {
+  it('takes the key of the site, from either file, and not from where builds could read it', () => {
+    const signing = '{keyFile: keys/site.key, certificateFile: keys/site.crt}';
+    const machines = `machines: ${JSON.stringify([MACHINE])}\n`;
+    const expected = { keyFile: join(folder, 'keys/site.key'), certificateFile: join(folder, 'keys/site.crt') };
+    expect(loadConfig(write('agent.yaml', `${BASE}${machines}signing: ${signing}\n`)).signing).toEqual(expected);
+    write('machines.yaml', `${machines}signing: ${signing}\n`);
+    const both = `${BASE}machinesFile: machines.yaml\n`;
+    expect(loadConfig(write('agent.yaml', both)).signing).toEqual(expected);
+    expect(complaint(`${both}signing: ${signing}\n`)).toMatch(/machines\.yaml: signing: .* has it, too/);
+    expect(complaint(`${BASE}${machines}kernelDir: keys\nsigning: ${signing}\n`)).toMatch(
+      /signing\.keyFile: lies in kernelDir, which builds can read/,
+    );
+    expect(loadConfig(write('agent.yaml', BASE + machines)).signing).toBeUndefined();
+  });
+
   it('takes the link to the other machines, and refuses an address without its prefix or a name that is none', () => {
     const withLink = (link: object): string => `${BASE}machines: ${JSON.stringify([{ ...MACHINE, link }])}\n`;
     const link = { device: 'enp65s0f0np0', address: '10.77.0.1/24' };

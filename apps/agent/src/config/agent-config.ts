@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import {
+  DriverName,
+  DRIVERS_MAX,
   Labels,
   Name,
   PATH_ENDS_MAX,
@@ -24,6 +26,7 @@ import {
   WATCHDOG,
   withPaths,
 } from '../machine/registry.js';
+import type { SigningSettings } from '../signing/index.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -60,6 +63,12 @@ export const MachineConfig = z.strictObject({
   boot: BOOT.default({ driver: 'grub' }),
   /** The machine's tool that makes an initramfs; without it candidates boot without one, from a plain partition. */
   initramfs: INITRAMFS.optional(),
+  /** Out-of-tree drivers of kernel/drivers on the builders that it needs, in the order in which they are loaded. */
+  drivers: z
+    .array(DriverName)
+    .max(DRIVERS_MAX)
+    .refine((names) => new Set(names).size === names.length, 'a driver is named twice')
+    .default([]),
   /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
@@ -96,6 +105,9 @@ const Repository = z.union([
       error: 'a credential is sent over https alone',
     }),
 ]);
+
+/** An RSA key in a file that only the agent's account reads, and its certificate, as they are enrolled on machines. */
+const Signing = z.strictObject({ keyFile: FilePath, certificateFile: FilePath });
 
 const AgentFile = z.strictObject({
   controller: z.url({ protocol: /^(https?|wss?)$/, error: 'expected an http, https, ws or wss URL' }),
@@ -135,14 +147,17 @@ const AgentFile = z.strictObject({
   spoolMaxBytes: z.number().int().min(SPOOL_LEAST_BYTES, 'expected 16 MiB or more').default(SPOOL_MAX_BYTES),
   /** How long a suite, a build or a console is held back before lines are left out. */
   spoolHoldSeconds: z.number().min(0).max(3600).default(SPOOL_HOLD_SECONDS),
+  /** What kernels are signed with for machines that have Secure Boot on. */
+  signing: Signing.optional(),
   /** Service processors by name, for drivers to refer to. */
   bmcs: z.record(Name, BmcConfig).default({}),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
 });
 
-/** A file of machines, with the BMCs that they refer to. One without any may be only the list. */
+/** A file of machines, with what they refer to. One without any of that may be only the list. */
 const MachinesFile = z.strictObject({
+  signing: Signing.optional(),
   bmcs: z.record(Name, BmcConfig).default({}),
   machines: z.array(MachineConfig),
 });
@@ -240,6 +255,13 @@ const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<s
     Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
   );
 
+const signingFrom = ({ keyFile, certificateFile }: SigningSettings, folder: string): SigningSettings => ({
+  keyFile: resolve(folder, keyFile),
+  certificateFile: resolve(folder, certificateFile),
+});
+
+const isBelow = (file: string, folder: string): boolean => !relative(folder, file).startsWith('..');
+
 /**
  * Reads and checks a config file; throws ConfigError with every problem and its remedy.
  * @param needsMachine false = it may name none yet
@@ -252,6 +274,7 @@ export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const { machines: inline, machinesFile, ...rest } = parsed.data;
   const machines = (inline ?? []).map((machine) => absolute(machine, folder));
   const bmcs = bmcsFrom(rest.bmcs, folder);
+  let signing = rest.signing === undefined ? undefined : signingFrom(rest.signing, folder);
   if (machinesFile !== undefined) {
     const from = resolve(folder, machinesFile);
     const remedy = 'start the lab, which writes it, or correct machinesFile';
@@ -264,6 +287,12 @@ export function loadConfig(path: string, needsMachine = true): AgentConfig {
       throw single(from, 'bmcs', `the name "${shared}" is used in ${file}, too`, 'give every BMC its own name');
     }
     Object.assign(bmcs, bmcsFrom(found.data.bmcs, dirname(from)));
+    if (found.data.signing !== undefined) {
+      if (rest.signing !== undefined) {
+        throw single(from, 'signing', `${file} has it, too`, 'keep one of the two: a site has one key');
+      }
+      signing = signingFrom(found.data.signing, dirname(from));
+    }
   }
   const twice = machines.find((machine, index) => machines.findIndex((other) => other.name === machine.name) !== index);
   if (twice !== undefined) {
@@ -282,7 +311,11 @@ export function loadConfig(path: string, needsMachine = true): AgentConfig {
   }
   const wrong = wrongBmcs(machines, bmcs);
   if (wrong.length > 0) throw new ConfigError(file, wrong);
-  const { kernelDir, suitesDir, ...others } = rest;
+  const { kernelDir, suitesDir, signing: _, ...others } = rest;
+  // Builds see all of that folder; the key would be in sight of what it signs.
+  if (signing !== undefined && kernelDir !== undefined && isBelow(signing.keyFile, resolve(folder, kernelDir))) {
+    throw single(file, 'signing.keyFile', 'lies in kernelDir, which builds can read', 'put it elsewhere');
+  }
   return {
     ...others,
     bmcs,
@@ -294,6 +327,7 @@ export function loadConfig(path: string, needsMachine = true): AgentConfig {
       credentialFile: credentialFile === null ? null : resolve(folder, credentialFile),
     })),
     ...(kernelDir === undefined ? {} : { kernelDir: resolve(folder, kernelDir) }),
+    ...(signing === undefined ? {} : { signing }),
     ...(suitesDir === undefined ? {} : { suitesDir: resolve(folder, suitesDir) }),
     machines,
   };

@@ -2,18 +2,25 @@ import { readFileSync } from 'node:fs';
 import { parseInventory } from '../inventory/parse.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseBootPolicy } from '../job/boot-policy.js';
 import { parseFacts } from './facts.js';
 import { GOOD_FACTS } from '../fake/good-facts.js';
 import { judge, type LookedAt } from './judge.js';
 
 const inventory = parseInventory(readFileSync(new URL('../inventory/samples/v-switch.txt', import.meta.url), 'utf8'));
-const MACHINE = { name: 'epyc-1', kernelArguments: [], initramfs: null };
+const MACHINE = {
+  name: 'epyc-1',
+  kernelArguments: [],
+  initramfs: null,
+  drivers: [],
+  boot: { loader: 'GRUB', trusts: 'firmware-and-shim' },
+  signer: null,
+} as const;
 const seen = (text: string, change: Partial<LookedAt> = {}): LookedAt => ({
   facts: parseFacts(text),
   inventory,
-  bootPolicy: '',
+  bootPolicy: parseBootPolicy(''),
   loaderProblem: null,
-  loader: 'GRUB',
   machine: MACHINE,
   console: { problem: null },
   power: { state: 'on' },
@@ -68,6 +75,13 @@ describe('what is wrong is named with its remedy', () => {
     expect(verdictOf(facts, name)).toContain(expected);
   });
 
+  it('of drivers from outside of the kernel: those of the config are built with each kernel', () => {
+    const facts = changed('@modules', '@modules\nnvidia POE');
+    expect(verdictOf(facts, 'drivers', { machine: { ...MACHINE, drivers: ['nvidia-open'] } })).toContain(
+      'pass: loaded from outside the kernel: nvidia (POE); kernels under test get nvidia-open',
+    );
+  });
+
   it.each([
     ['that took long to answer agrees', 1_699_999_960, 1_700_000_020, 'pass'],
     ['that is behind', 1_700_000_100, 1_700_000_120, 'warn: its clock differs from that of the agent by -99 s'],
@@ -80,7 +94,11 @@ describe('what is wrong is named with its remedy', () => {
     expect(verdictOf(GOOD_FACTS, 'boot-loader', { loaderProblem: 'no custom.cfg; run update-grub' })).toBe(
       'fail: no custom.cfg → run update-grub',
     );
-    expect(verdictOf(GOOD_FACTS, 'secure-boot', { bootPolicy: 'secure-boot 1' })).toContain('fail: Secure Boot is on');
+    const secure = (text: string): string =>
+      verdictOf(GOOD_FACTS, 'secure-boot', { bootPolicy: parseBootPolicy(text) });
+    expect(secure('firmware uefi\nsecure-boot 1')).toMatch(/^fail: Secure Boot is on, .* → configure signing:/);
+    expect(secure('firmware uefi\nsecure-boot 0')).toBe('pass: Secure Boot is off');
+    expect(secure('firmware uefi')).toMatch(/^warn: whether Secure Boot is on could not be read.* → mount efivarfs/);
     expect(verdictOf(GOOD_FACTS, 'console', { console: null })).toContain('warn: none is configured');
     expect(verdictOf(GOOD_FACTS, 'console', { console: { problem: 'refused' } })).toContain(
       'fail: it is not recorded: refused',

@@ -9,7 +9,8 @@ import {
 import { namesPlainRoot } from '../job/command-line.js';
 import { whyNoPlainRoot } from '../job/stages/flash.js';
 import { whyOtherMachine } from '../job/stages/prepare.js';
-import { whyRefused } from '../job/boot-policy.js';
+import { type BootPolicy, judgeBootPolicy } from '../job/boot-policy.js';
+import type { Machine } from '../machine/protocols.js';
 import { formatBytes } from '../timing.js';
 import type { MachineFacts } from './facts.js';
 import { NEEDED_TOOLS } from './facts-script.js';
@@ -172,7 +173,7 @@ function watchdogs({ watchdogs: rows, systemdWatchdog }: MachineFacts): MachineC
   );
 }
 
-function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
+function modules({ foreignModules, hasOfed }: MachineFacts, drivers: readonly string[]): MachineCheck {
   if (hasOfed) {
     return check(
       'drivers',
@@ -183,11 +184,14 @@ function modules({ foreignModules, hasOfed }: MachineFacts): MachineCheck {
   }
   const outOfTree = foreignModules.map(({ name, taint }) => `${name} (${taint})`);
   if (outOfTree.length === 0) return check('drivers', 'pass', 'every loaded module is of the kernel itself');
+  const loaded = `loaded from outside the kernel: ${listed(outOfTree)}`;
+  if (drivers.length > 0)
+    return check('drivers', 'pass', `${loaded}; kernels under test get ${listed(drivers)}, built with them`);
   return check(
     'drivers',
     'warn',
-    `loaded from outside the kernel: ${listed(outOfTree)}; a kernel under test runs without them`,
-    'tests that need them are skipped; nothing to do where none does',
+    `${loaded}; a kernel under test runs without them`,
+    'where tests need them, put their source into kernel/drivers of the builder and name it in drivers: of the config',
   );
 }
 
@@ -240,12 +244,13 @@ function devices(inventory: Inventory): MachineCheck[] {
 export interface LookedAt {
   facts: MachineFacts;
   inventory: Inventory;
-  /** As `readBootPolicy` printed it. */
-  bootPolicy: string;
+  bootPolicy: BootPolicy;
   /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
-  loader: string;
-  machine: { name: string; kernelArguments: readonly string[]; initramfs: { tool: string } | null };
+  machine: Pick<Machine, 'name' | 'kernelArguments' | 'signer' | 'drivers'> & {
+    initramfs: { tool: string } | null;
+    boot: Pick<Machine['boot'], 'loader' | 'trusts'>;
+  };
   /** null = none is configured. `problem` null = it is recorded; `not-looked-at` = the running agent has it. */
   console: { problem: string | null } | 'not-looked-at' | null;
   /** What the power driver said; null = none is configured. */
@@ -297,25 +302,36 @@ function powerCheck({ power }: LookedAt): MachineCheck {
   );
 }
 
-function loaderChecks({ loader, loaderProblem }: LookedAt): MachineCheck[] {
+function loaderChecks({ machine, loaderProblem }: LookedAt): MachineCheck[] {
   if (loaderProblem === 'not-asked') return [];
   if (loaderProblem !== null) return [refusal('boot-loader', 'fail', loaderProblem)];
-  return [check('boot-loader', 'pass', `${loader} can boot another kernel once`)];
+  return [check('boot-loader', 'pass', `${machine.boot.loader} can boot another kernel once`)];
+}
+
+function secureBoot({ bootPolicy, machine, inventory }: LookedAt): MachineCheck {
+  const permission = judgeBootPolicy(bootPolicy, machine, inventory.kernel.commandLine);
+  switch (permission.kind) {
+    case 'refused':
+      return check('secure-boot', 'fail', permission.why, permission.remedy);
+    case 'signed':
+      return check('secure-boot', 'pass', `${permission.why}; kernels under test are signed with it`);
+    case 'unsigned':
+      return permission.isSure
+        ? check('secure-boot', 'pass', permission.why)
+        : check('secure-boot', 'warn', permission.why, 'mount efivarfs at /sys/firmware/efi/efivars');
+  }
 }
 
 /** Every check that changes nothing, in the order in which a person would mend them. */
 export function judge(seen: LookedAt): MachineCheck[] {
   const { facts, inventory, machine } = seen;
-  const policy = whyRefused(seen.bootPolicy);
   const lacking = whyOtherMachine(machine, inventory.kernel.commandLine);
   return [
     account(facts),
     tools(facts),
     space(facts),
     mounts(facts),
-    policy === null
-      ? check('secure-boot', 'pass', 'the firmware boots unsigned kernels, and the kernel is not locked down')
-      : refusal('secure-boot', 'fail', policy),
+    secureBoot(seen),
     ...loaderChecks(seen),
     root(facts, inventory.kernel.commandLine, machine.initramfs?.tool ?? null),
     lacking === null
@@ -326,7 +342,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
     watchdogs(facts),
     kdump(facts),
     upgrades(facts),
-    modules(facts),
+    modules(facts, machine.drivers),
     clock(facts, seen.asked),
     ...devices(inventory),
   ];

@@ -39,10 +39,13 @@ export async function makeFakeBundle(
   modules: (release: string) => Buffer = (release) => fakeModules(release, randomBytes(5_000)),
   /** Files of the bundle beside what every one has, by name. */
   more: Readonly<Record<string, Buffer>> = {},
+  /** What its manifest says otherwise. */
+  manifestOf: Partial<BundleManifest> = {},
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
   await mkdir(join(root, 'suites'), { recursive: true });
-  const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`), ...Object.keys(more)];
+  const own = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`)];
+  const names = [...new Set([...own, ...Object.keys(more)])];
   const files: BundleManifest['files'] = {};
   const key = sha256(randomBytes(32));
   const release = `7.3.4-peerlab-${key.slice(0, 8)}`;
@@ -73,6 +76,7 @@ export async function makeFakeBundle(
       tests: [...(suite.tests ?? [])],
     })),
     files,
+    ...manifestOf,
   };
   await writeFile(join(root, 'manifest.json'), JSON.stringify(manifest));
   const tar = join(folder, 'bundle.tar');

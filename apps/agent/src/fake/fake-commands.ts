@@ -125,8 +125,13 @@ const ACTIONS: Record<string, Action> = {
     machine.followKmsg((record) => channel.write(`${record}\n`));
   },
   modprobe: (machine, channel, { module }) => {
-    if (machine.moduleProblem === 'oops') machine.oops(`${module}_init`);
-    else channel.exit(machine.moduleProblem === null ? 0 : 1);
+    const problem = machine.moduleProblems.get(String(module));
+    if (problem === 'oops') {
+      machine.oops(`${module}_init`);
+      return;
+    }
+    if (problem !== undefined) channel.writeError(`modprobe: ERROR: ${problem}\n`);
+    channel.exit(problem === undefined ? 0 : 1);
   },
   reboot: async (machine, channel) => {
     channel.exit(0);

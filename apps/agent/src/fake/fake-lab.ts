@@ -2,7 +2,7 @@ import { startFakeMachine } from './start-fake-machine.js';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SOLE_ROLE, type Assignment } from '@peerlab/contracts';
+import { SOLE_ROLE, type Assignment, type BundleManifest } from '@peerlab/contracts';
 import { BundleCache } from '../job/bundle-cache.js';
 import type { Pace } from '../job/pace.js';
 import type { TestWork } from '../job/attempt-context.js';
@@ -40,6 +40,8 @@ export interface FakeLabOptions {
   /** What the machine is given; by default one of its own. */
   bundle?: FakeBundle;
   link?: Machine['link'];
+  /** Out-of-tree drivers that its config names. */
+  drivers?: string[];
   tests?: FakeTest[];
   bootSeconds?: number;
   testTimeoutSeconds?: number;
@@ -49,11 +51,14 @@ export interface FakeLabOptions {
   modules?: (release: string) => Buffer;
   /** Files of the bundle beside what every one has. */
   more?: Readonly<Record<string, Buffer>>;
+  /** What the bundle's manifest says otherwise. */
+  manifest?: Partial<BundleManifest>;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
   watchdog?: Machine['watchdog'];
   /** It makes an initramfs for each candidate. */
   initramfs?: boolean;
+  signer?: Machine['signer'];
   /** false = a bundle from before manifests named the tests of their suites. */
   namesTests?: boolean;
 }
@@ -90,6 +95,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
       ],
       options.modules,
       options.more,
+      options.manifest,
     ));
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
@@ -122,8 +128,10 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     watchdog: options.watchdog ?? null,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
+    drivers: options.drivers ?? [],
     deviceMemory: [createFileMemory({ path: memoryFile })],
     link: options.link ?? null,
+    signer: options.signer ?? null,
   };
   const artifacts = fakeArtifacts(bundle);
   return {

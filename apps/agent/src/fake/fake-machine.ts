@@ -102,7 +102,8 @@ export class FakeMachine {
   memory = Buffer.alloc(8192, 0x5a);
   freeBytes = 2 * 1024 ** 3;
   grubProblem: string | null = null;
-  moduleProblem: string | null = null;
+  /** What becomes of modprobe by module: `oops`, or what it says when it refuses. */
+  readonly moduleProblems = new Map<string, string>();
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
   /** Asked for every request of SFTP; one that is refused gets no answer, or one that is no SFTP. */
@@ -117,6 +118,8 @@ export class FakeMachine {
   keepsSelection = false;
   /** Off and on again; null = the power cannot. */
   cycle: Power['cycle'] = null;
+  /** Whether its firmware takes this image for its signature. */
+  trusts: (image: Buffer) => boolean = () => true;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
@@ -314,6 +317,12 @@ export class FakeMachine {
   async #bootCandidate(): Promise<void> {
     const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
     this.console('peerlab-grub: loading /boot/candidate');
+    const image = [...this.files].find(([path]) => path.endsWith('-vmlinuz'))?.[1];
+    if (image !== undefined && !this.trusts(image)) {
+      this.console('error: bad shim signature.', 'peerlab-grub: the image was not loaded');
+      await this.#boot();
+      return;
+    }
     const banner = `[    0.000000] Linux version ${this.settings.candidateRelease} (peerlab@build)`;
     switch (next) {
       case 'garbage':

@@ -14,9 +14,12 @@ release := 7.3.99$(LOCALVERSION)
 modules_at = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 ifneq ($(M),)
 modules:
-	@$(CC) -c -o $(M)/peerlab_provider.ko $(M)/peerlab.c
+	@cd $(M) && for source in *.c; do \\
+		name=$\${source%.c}; [ $$name != peerlab ] || name=peerlab_provider; $(CC) -c -o $$name.ko $$source || exit 2; \\
+	done
+installed_at = $(modules_at)/$(or $(INSTALL_MOD_DIR),updates)
 modules_install:
-	@mkdir -p $(modules_at)/updates && cp $(M)/peerlab_provider.ko $(modules_at)/updates/
+	@mkdir -p $(installed_at) && cp $(M)/*.ko $(installed_at)/
 else
 tinyconfig:
 	@: >.config

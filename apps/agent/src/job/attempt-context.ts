@@ -4,6 +4,7 @@ import { cutText, FARM_SUITE } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
+import type { KernelSigner } from '../signing/index.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
@@ -67,8 +68,12 @@ export class AttemptContext implements RestoreContext {
   candidate: KernelIdentity | null = null;
   /** What its devices had counted when it came up; null = it did not, or that could not be read. */
   deviceErrors: DeviceErrors | null = null;
-  /** Build-ids of the modules that the run loads, by the kernel's name for them. */
+  /** Build-ids of the modules that the run and the machine's drivers load, by the kernel's name for them. */
   moduleBuildIds: ReadonlyMap<string, string> = new Map();
+  /** Drivers of the machine that have a result: the candidate may boot several times. */
+  readonly toldDrivers = new Set<string>();
+  /** Signs the candidate, which this machine would not boot otherwise; null = it boots as it is. */
+  signsWith: KernelSigner | null = null;
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */
   distrust: string | null = null;
   harvest: RestoreContext['harvest'] = null;
@@ -154,7 +159,7 @@ export class AttemptContext implements RestoreContext {
 
   /** A result of the farm itself: `boot` or `restore`. */
   emitFarmResult(
-    test: 'boot' | 'restore',
+    test: 'boot' | 'restore' | `driver ${string}`,
     result: Pick<TestResult, 'status' | 'reason' | 'durationMs' | 'signature' | 'log'>,
   ): void {
     this.emit({ type: 'result', result: { suite: FARM_SUITE, test, proof: null, warnings: [], ...result } });

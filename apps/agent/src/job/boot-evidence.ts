@@ -11,11 +11,20 @@ export type BootEvidence =
   /** It came up to where it mounts its file systems, and could not. */
   | { kind: 'no-root'; message: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
+  /** The loader or the firmware refused it for its signature. */
+  | { kind: 'not-trusted'; message: string; fromSeq: number }
   | { kind: 'started'; fromSeq: number }
   /** The loader took it; it printed nothing. */
   | { kind: 'loaded'; fromSeq: number }
   /** `crash`: title of a crash of the kernel that was told to reboot. */
   | { kind: 'nothing'; crash: string | null };
+
+/** Why the loader did not load the image. */
+interface Refusal {
+  message: string;
+  fromSeq: number;
+  isUntrusted: boolean;
+}
 
 /** Longest line that is quoted, in characters. */
 const MESSAGE_MAX = 300;
@@ -57,8 +66,8 @@ export class BootEvidenceReader {
   /** Another kernel booted after it: what that one prints is not the candidate's. */
   #over = false;
   #noRoot: { message: string; fromSeq: number } | null = null;
-  #error: { message: string; fromSeq: number } | null = null;
-  #notLoaded: { message: string; fromSeq: number } | null = null;
+  #error: Refusal | null = null;
+  #notLoaded: Refusal | null = null;
 
   readonly #release: string;
   readonly #readLine: (text: string) => LoaderLine | null;
@@ -77,7 +86,10 @@ export class BootEvidenceReader {
     if (this.#noRoot !== null) return { kind: 'no-root', ...this.#noRoot };
     if (crash !== null) return { kind: 'crash', signature: crash.title, fromSeq: crash.startLine };
     if (this.#started !== null) return { kind: 'started', fromSeq: this.#started };
-    if (this.#notLoaded !== null) return { kind: 'not-loaded', ...this.#notLoaded };
+    if (this.#notLoaded !== null) {
+      const { isUntrusted, message, fromSeq } = this.#notLoaded;
+      return { kind: isUntrusted ? 'not-trusted' : 'not-loaded', message, fromSeq };
+    }
     if (this.#loaded !== null) return { kind: 'loaded', fromSeq: this.#loaded };
     return { kind: 'nothing', crash: this.#before.crash?.title ?? null };
   }
@@ -96,6 +108,10 @@ export class BootEvidenceReader {
     const isBanner = text.includes(`Linux version ${this.#release} `);
     if (isBanner) this.#started ??= seq;
     if (this.#loaded === null && this.#started === null) {
+      // Firmware that refuses our entry never takes it.
+      if (line?.kind === 'not-loaded' && line.untrusted !== undefined) {
+        this.#notLoaded ??= { message: line.untrusted, fromSeq: seq, isUntrusted: true };
+      }
       this.#before.push(text, seq);
       return;
     }
@@ -110,7 +126,14 @@ export class BootEvidenceReader {
       return;
     }
     // What GRUB complains of between our mark and the failure is its reason; it complains before good boots, too.
-    if (line?.kind === 'error') this.#error ??= { message: line.message, fromSeq: seq };
-    if (line?.kind === 'not-loaded') this.#notLoaded ??= this.#error ?? { message: 'no reason given', fromSeq: seq };
+    if (line?.kind === 'error' && (this.#error === null || line.isUntrusted === true)) {
+      this.#error = { message: line.message, fromSeq: seq, isUntrusted: line.isUntrusted === true };
+    }
+    if (line?.kind === 'not-loaded') {
+      this.#notLoaded ??=
+        line.untrusted === undefined
+          ? (this.#error ?? { message: 'no reason given', fromSeq: seq, isUntrusted: false })
+          : { message: line.untrusted, fromSeq: seq, isUntrusted: true };
+    }
   }
 }

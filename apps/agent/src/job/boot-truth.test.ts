@@ -260,7 +260,10 @@ describe('a machine that', () => {
   });
 
   it.each([
-    ['secure-boot    1\nlockdown [none] integrity confidentiality', /Secure Boot is on/],
+    [
+      'firmware uefi\nsecure-boot    1\nlockdown none [integrity] confidentiality',
+      /Secure Boot is on.*configure signing:/,
+    ],
     ['lockdown none [integrity] confidentiality', /locked down \(integrity\)/],
   ])('refuses unsigned kernels is named before anything is written: %s', async (policy, message) => {
     await setUp();

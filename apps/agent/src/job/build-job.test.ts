@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { eventually } from '@peerlab/controller/testing';
@@ -52,6 +52,27 @@ describe('a build job', () => {
     expect(build.log('build')).toContain('CC      mm/hmm.o');
     // Nothing of an attempt stays but the bundle.
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
+  });
+
+  it('brings the drivers that the lab put beside the kernel, without those that do not build', async () => {
+    const drivers = join(toy.settings.kernelDir, 'drivers');
+    const put = (name: string, module: string, source: string): void => {
+      mkdirSync(join(drivers, name), { recursive: true });
+      writeFileSync(join(drivers, name, 'driver.json'), JSON.stringify({ version: '570.1', modules: [module] }));
+      writeFileSync(join(drivers, name, `${module}.c`), source);
+    };
+    const without = built((await toy.build([])).events).manifest;
+    put('sound', 'toy_gpu', 'int x;\n');
+    put('broken', 'bad', '#include <no/such.h>\n');
+    const { manifest, bundle } = built((await toy.build([])).events);
+    expect(manifest.key).not.toBe(without.key);
+    expect(manifest.drivers).toEqual([{ name: 'sound', version: '570.1', modules: ['toy_gpu'] }]);
+    expect(manifest.unbuiltDrivers).toEqual([
+      { name: 'broken', version: '570.1', error: 'bad.c:1: no/such.h: No such file or directory' },
+    ]);
+    const names = toy.uploads.get(bundle.sha256)?.toString('latin1') ?? '';
+    expect(names).toContain(`lib/modules/${manifest.release}/updates/peerlab/sound/toy_gpu.ko`);
+    expect(names).not.toContain('peerlab/broken');
   });
 
   it('brings the selftests that are asked for, without those that do not build', async () => {

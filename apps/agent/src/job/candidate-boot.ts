@@ -7,12 +7,13 @@ import type { Booted } from './machine-connection.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { RestoreContext } from './restore-context.js';
 
-/** How an attempt to boot the candidate ended. Each but the first is a finding: the candidate was loaded. */
+/** How an attempt to boot the candidate ended. Each but the first and `not-trusted` is a finding: the candidate was loaded. */
 type BootOutcome =
   | { kind: 'candidate'; booted: Booted; fromSeq: number }
   | { kind: 'crash'; signature: string; fromSeq: number }
   | { kind: 'no-root'; message: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
+  | { kind: 'not-trusted'; message: string; fromSeq: number }
   | { kind: 'fell-back'; message: string; fromSeq: number }
   | { kind: 'hung'; message: string; fromSeq: number };
 
@@ -69,6 +70,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     case 'crash':
     case 'no-root':
     case 'not-loaded':
+    case 'not-trusted':
       return evidence;
     case 'started':
       return {
@@ -110,8 +112,8 @@ export async function disarmWatchdog(context: RestoreContext, session: Session |
 
 const isOver = (
   evidence: BootEvidence,
-): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'no-root' } | { kind: 'not-loaded' }> =>
-  evidence.kind === 'crash' || evidence.kind === 'no-root' || evidence.kind === 'not-loaded';
+): evidence is Extract<BootEvidence, { kind: 'crash' | 'no-root' | 'not-loaded' | 'not-trusted' }> =>
+  ['crash', 'no-root', 'not-loaded', 'not-trusted'].includes(evidence.kind);
 
 /** The candidate or another kernel under test does not belong to this attempt: nothing is known about the candidate. */
 function otherCandidate(context: AttemptContext, { kernel }: Booted): JobFailure {

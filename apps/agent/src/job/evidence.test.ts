@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
+import { readBootManagerLine } from '../machine/drivers/boot-next.js';
 import { readGrubLine } from '../machine/drivers/grub.js';
 import { candidateCommandLine, whyOtherCommandLine, whyTooLong } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
@@ -47,6 +48,31 @@ describe('the evidence of a boot', () => {
       message: text,
       fromSeq: 102,
     });
+  });
+
+  it.each([
+    'error: bad shim signature.',
+    'error: ../../grub-core/kern/efi/sb.c:183:bad shim signature.',
+    'error: /boot/peerlab-ab-vmlinuz has invalid signature.',
+    'error: prohibited by secure boot policy.',
+  ])('an image that is refused for its signature is told apart from one that cannot be loaded: %s', (text) => {
+    const notLoaded = 'peerlab-grub: the image was not loaded';
+    // GRUB complains of other things before.
+    expect(read(LOADING, 'error: no suitable video mode found.', text, notLoaded)).toMatchObject({
+      kind: 'not-trusted',
+      fromSeq: 102,
+    });
+    expect(read(LOADING, text, BANNER)).toEqual({ kind: 'started', fromSeq: 102 });
+    expect(read(LOADING, text)).toEqual({ kind: 'loaded', fromSeq: 100 });
+    expect(read(text, LOADING, 'error: invalid magic number.', notLoaded)).toMatchObject({ kind: 'not-loaded' });
+  });
+
+  it('an entry that the firmware refuses for its signature never was taken', () => {
+    const reader = new BootEvidenceReader('7.3.4-peerlab-ab', readBootManagerLine);
+    reader.push([
+      { seq: 7, text: 'BdsDxe: failed to load Boot0004 "Peerlab candidate" from HD(1,GPT): Access Denied' },
+    ]);
+    expect(reader.evidence).toEqual({ kind: 'not-trusted', message: 'Access Denied', fromSeq: 7 });
   });
 
   it('names the root that initramfs-tools did not find', () => {

@@ -1,4 +1,4 @@
-import { chownSync } from 'node:fs';
+import { chownSync, existsSync } from 'node:fs';
 import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkSource } from '@peerlab/contracts';
@@ -85,6 +85,8 @@ const FRAGMENT_FILE = 'fragment.config';
 
 /** Parts of the repository's kernel/ folder that a build reads. */
 const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'scripts', 'selftests'];
+/** Out-of-tree drivers that a lab may have put there. */
+const DRIVERS = 'drivers';
 
 /** Runs the scripts of kernel/scripts for one attempt, each in a sandbox. */
 export class KernelBuilder {
@@ -354,7 +356,8 @@ export class KernelBuilder {
   async #copyKernelFolder(): Promise<void> {
     const to = join(this.#folder, 'kernel');
     await mkdir(to);
-    for (const part of KERNEL_PARTS) {
+    const drivers = existsSync(join(this.#settings.kernelDir, DRIVERS)) ? [DRIVERS] : [];
+    for (const part of [...KERNEL_PARTS, ...drivers]) {
       // A link would lead to a place that the sandbox does not show.
       await cp(join(this.#settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
     }

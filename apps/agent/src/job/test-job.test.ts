@@ -390,7 +390,7 @@ describe('trouble in the middle of a suite', () => {
 
   it('a module that crashes the kernel ends the attempt as a crash', async () => {
     await setUp();
-    fake.moduleProblem = 'oops';
+    fake.moduleProblems.set('peerlab_provider', 'oops');
     await runTestJob(context);
     expect(finished().failure).toMatchObject({
       class: 'kernel-crash',

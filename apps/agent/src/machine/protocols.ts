@@ -1,4 +1,5 @@
 import type { Labels } from '@peerlab/contracts';
+import type { KernelSigner } from '../signing/index.js';
 
 export interface ExecOptions {
   /** Written to the command's standard input, which is then closed. */
@@ -189,8 +190,20 @@ export interface BootEntry {
   commandLine: string;
 }
 
-/** What a line of the boot loader on the console means. `loading` = it took our entry. */
-export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
+/**
+ * What a line of the boot loader on the console means. `loading` = it took our entry. `isUntrusted` = it refused an image for its
+ * signature.
+ */
+export type LoaderLine =
+  | { kind: 'loading' }
+  | { kind: 'not-loaded'; untrusted?: string }
+  | { kind: 'error'; message: string; isUntrusted?: boolean };
+
+/**
+ * Whose keys count where Secure Boot is on: those of the firmware (db); or also those that the owner gave to shim (MOK); or those of the
+ * running kernel, which loads the next one itself.
+ */
+export type BootTrust = 'firmware' | 'firmware-and-shim' | 'kernel';
 
 /** How an initramfs is compressed, by the words of the tools. */
 export type InitramfsPacking = 'zstd' | 'gzip' | 'xz' | 'lz4';
@@ -224,6 +237,7 @@ export interface Initramfs {
 export interface BootSelect {
   /** Its name for messages, for example `GRUB`. */
   readonly loader: string;
+  readonly trusts: BootTrust;
   /** What a boot by it does not prove, in a sentence; absent = it boots as the machine does. */
   readonly caveat?: string;
   /** Shell text that leaves for the selected entry, where a plain reboot would not. */
@@ -261,6 +275,8 @@ export interface Machine {
   readonly boot: BootSelect;
   /** null = candidates boot without an initramfs, which needs a root on a plain partition. */
   readonly initramfs: Initramfs | null;
+  /** Out-of-tree drivers that it needs of a bundle, in the order in which they are loaded. */
+  readonly drivers: readonly string[];
   readonly power: Power | null;
   /** null = a machine that hangs is reset by the agent alone. */
   readonly watchdog: Watchdog | null;
@@ -271,6 +287,8 @@ export interface Machine {
   readonly deviceMemory: readonly DeviceMemory[];
   /** The network to the other machines of an attempt; null = there is none that is known. */
   readonly link: PeerLink | null;
+  /** Signs kernels where Secure Boot is on; null = the site has no key. */
+  readonly signer: KernelSigner | null;
 }
 
 /** A network device that leads to other machines under test. */

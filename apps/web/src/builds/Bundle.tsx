@@ -9,7 +9,7 @@ import { Ago, durationText } from '../ui/time.js';
 
 /** The suites in the bundle, each with its tests. */
 export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
-  const { kselftests = [], unbuilt = [] } = manifest;
+  const { kselftests = [], unbuilt = [], drivers = [], unbuiltDrivers = [] } = manifest;
   return (
     <section aria-labelledby="suites-head">
       <h2 id="suites-head">Test suites in the bundle</h2>
@@ -45,6 +45,14 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
         ]}
       />
       {kselftests.length > 0 && <p>Selftests of the kernel: {kselftests.map(({ target }) => target).join(', ')}</p>}
+      {drivers.length > 0 && (
+        <p>Drivers that were built with it: {drivers.map(({ name, version }) => `${name} ${version}`).join(', ')}</p>
+      )}
+      {unbuiltDrivers.map(({ name, version, error }) => (
+        <p key={name} className="notice notice-warn">
+          The driver {name} {version} does not build: {error}
+        </p>
+      ))}
       {unbuilt.map(({ target, error }) => (
         <p key={target} className="notice notice-warn">
           The selftests {target} were not built: {error}

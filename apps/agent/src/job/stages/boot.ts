@@ -53,6 +53,8 @@ export async function boot(context: AttemptContext): Promise<string> {
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
+    case 'not-trusted':
+      throw untrustedFailure(context, outcome.message);
     case 'fell-back': {
       const message = `${manifest.release} did not come up: ${outcome.message}`;
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
@@ -64,6 +66,19 @@ export async function boot(context: AttemptContext): Promise<string> {
       throw new JobFailure('provisioning', message);
     }
   }
+}
+
+/** The signature is the site's, never the kernel's: nothing is known about the candidate. */
+export function untrustedFailure({ machine, signsWith }: AttemptContext, message: string): JobFailure {
+  const { loader } = machine.boot;
+  const why =
+    signsWith === null
+      ? 'it was not signed, because nothing said that Secure Boot is on; mount efivarfs on the machine, so that the agent sees it'
+      : `it was signed with ${signsWith.certificateFile}; look whether that certificate was revoked (dbx, mokutil --list-enrolled)`;
+  return new JobFailure(
+    'infrastructure',
+    `${machine.name}: ${loader} refused the image for its signature: ${message}; ${why}`,
+  );
 }
 
 /** A kernel of the same configuration came up here before: the machine's root needs nothing else. */

@@ -8,9 +8,11 @@ import { formatBytes, formatSeconds } from '../../timing.js';
 import { deviceArguments } from '../chosen-devices.js';
 import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-line.js';
 import { JobFailure } from '../failure.js';
+import { readConfig, whyModulesRefused } from '../module-signatures.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
+import { withSignedImage } from '../signed-image.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
 import { configOn, makeInitramfs } from './make-initramfs.js';
@@ -25,7 +27,7 @@ export function unwantedPrograms(all: readonly SuiteEntry[], chosen: readonly Su
 
 /** Installs the kernel beside the default one, under our own names. */
 export async function flash(context: AttemptContext): Promise<string> {
-  const { work, signal, paths, defaultKernel } = context;
+  const { work, signal, paths, defaultKernel, signsWith } = context;
   if (defaultKernel === null) throw new Error('flash before prepare');
   const { manifest } = work;
   // First of all, so that a kernel that never boots shows what it kept from running. The suites themselves
@@ -45,7 +47,9 @@ export async function flash(context: AttemptContext): Promise<string> {
   );
   if (manifest.files[MODULES_FILE] !== undefined) {
     const modules = join(folder, MODULES_FILE);
-    context.moduleBuildIds = await checkModules(modules, manifest.release, manifest.modules);
+    const proven = [...manifest.modules, ...(manifest.drivers ?? []).flatMap((driver) => driver.modules)];
+    context.moduleBuildIds = await checkModules(modules, manifest.release, proven);
+    await checkModuleSignatures(context, folder, defaultKernel.commandLine);
   }
   await context.machine.disk?.markUsed();
   context.spool.updateRecord({ touched: true });
@@ -60,7 +64,14 @@ export async function flash(context: AttemptContext): Promise<string> {
   );
   for (const path of Object.keys(manifest.files)) {
     const target = remotePath(path, context);
-    if (target !== null && !unwanted.has(path)) await uploadFile(context, session, join(folder, path), path, target);
+    if (target === null || unwanted.has(path)) continue;
+    const local = join(folder, path);
+    if (path === 'vmlinuz' && signsWith !== null) {
+      await withSignedImage(local, signsWith, (signed, sha256) =>
+        uploadFile(context, session, signed, path, target, sha256),
+      );
+      context.note(`flash: ${path} signed for Secure Boot with ${signsWith.certificateFile}`);
+    } else await uploadFile(context, session, local, path, target, manifest.files[path]?.sha256 ?? '');
   }
   await placeOwnSuites(context, session);
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
@@ -84,6 +95,23 @@ export async function flash(context: AttemptContext): Promise<string> {
   return `${manifest.release} installed as ${paths.kernel}`;
 }
 
+/** A kernel that refuses the modules of its own bundle is found out before it is booted. */
+async function checkModuleSignatures(
+  { work, machine }: AttemptContext,
+  folder: string,
+  inherited: string,
+): Promise<void> {
+  if (work.manifest.files['config'] === undefined) return;
+  const words = [inherited, ...machine.kernelArguments].join(' ');
+  const refused = whyModulesRefused(await readConfig(join(folder, 'config')), words);
+  if (refused === null) return;
+  const { release } = work.manifest;
+  throw new JobFailure(
+    refused.isOfMachine ? 'infrastructure' : 'request',
+    `${release} would refuse every module on ${machine.name}: ${refused.why}`,
+  );
+}
+
 function remotePath(path: string, { paths, machine }: AttemptContext): string | null {
   if (path === 'vmlinuz') return paths.kernel;
   if (path === 'config') return machine.initramfs === null ? null : configOn(paths);
@@ -97,9 +125,9 @@ async function uploadFile(
   local: string,
   name: string,
   target: string,
+  sha256: string,
 ): Promise<void> {
   const { size } = await stat(local);
-  const sha256 = context.work.manifest.files[name]?.sha256 ?? '';
   const start = performance.now();
   try {
     const { resumedAtBytes } = await session.upload(local, target, {

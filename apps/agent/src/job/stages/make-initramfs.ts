@@ -1,15 +1,13 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InitramfsPacking, Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
 import type { AttemptContext, InstalledPaths } from '../attempt-context.js';
 import { lackingFiles, readBootChain } from '../boot-chain.js';
 import { JobFailure } from '../failure.js';
+import { readConfig } from '../module-signatures.js';
 
 /** In the order in which they are preferred: what unpacks fast first. */
 const PACKINGS: readonly InitramfsPacking[] = ['zstd', 'gzip', 'lz4', 'xz'];
-/** A distribution's configuration has 300 KB. */
-const CONFIG_MAX_BYTES = 2 ** 20;
 
 /** The packings that a kernel of this configuration can unpack. */
 export const packingsOf = (config: string): InitramfsPacking[] =>
@@ -23,14 +21,8 @@ export const packingsOf = (config: string): InitramfsPacking[] =>
 async function readPacking(context: AttemptContext, bundleFolder: string): Promise<InitramfsPacking | null> {
   const { manifest } = context.work;
   if (manifest.files['config'] === undefined) return null;
-  const file = await open(join(bundleFolder, 'config'));
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(CONFIG_MAX_BYTES), 0, CONFIG_MAX_BYTES, 0);
-    const [packing] = packingsOf(buffer.toString('utf8', 0, bytesRead));
-    if (packing !== undefined) return packing;
-  } finally {
-    await file.close();
-  }
+  const [packing] = packingsOf(await readConfig(join(bundleFolder, 'config')));
+  if (packing !== undefined) return packing;
   throw new JobFailure(
     'request',
     `${manifest.release} cannot unpack an initramfs, which the root of ${context.machine.name} needs; ` +

@@ -8,7 +8,7 @@ import type { AttemptContext } from '../attempt-context.js';
 import { leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
-import { readBootPolicy, whyRefused } from '../boot-policy.js';
+import { judgeBootPolicy, readBootPolicy } from '../boot-policy.js';
 import { readHardware } from '../hardware.js';
 import { holdUpgrades } from '../held-upgrades.js';
 import { listPstore } from '../pstore.js';
@@ -194,8 +194,12 @@ export async function prepare(context: AttemptContext): Promise<string> {
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
   await rememberPstore(context);
-  const refused = whyRefused(await readBootPolicy(session, signal));
-  if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
+  const permission = judgeBootPolicy(await readBootPolicy(session, signal), context.machine, commandLine);
+  if (permission.kind === 'refused') {
+    throw new JobFailure('infrastructure', `${context.machine.name}: ${permission.why}; ${permission.remedy}`);
+  }
+  if (permission.kind === 'signed') context.signsWith = permission.signer;
+  if (permission.kind === 'signed' || !permission.isSure) context.note(`prepare: ${permission.why}`);
   await checkBoot(context, session);
   const held = await holdUpgrades(session, context.machine.name, signal);
   if (held.length > 0) context.note(`prepare: held until the end: ${held.join(', ')}`);

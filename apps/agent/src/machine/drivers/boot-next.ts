@@ -29,7 +29,9 @@ exit 0`;
 export function readBootManagerLine(text: string): LoaderLine | null {
   if (!text.includes(`"${LABEL}"`) || !text.includes('BdsDxe: ')) return null;
   if (text.includes('BdsDxe: starting Boot')) return { kind: 'loading' };
-  return text.includes('BdsDxe: failed to ') ? { kind: 'not-loaded' } : null;
+  if (!text.includes('BdsDxe: failed to ')) return null;
+  const status = ['Access Denied', 'Security Violation'].find((words) => text.trimEnd().endsWith(words));
+  return status === undefined ? { kind: 'not-loaded' } : { kind: 'not-loaded', untrusted: status };
 }
 
 /**
@@ -39,6 +41,7 @@ export function readBootManagerLine(text: string): LoaderLine | null {
 export function createBootNextSelect(root = ''): BootSelect {
   return {
     loader: LOADER,
+    trusts: 'firmware',
     readLine: readBootManagerLine,
 
     async preflight(session) {

@@ -136,6 +136,18 @@ const MESSAGE_MAX = 300;
 /** GRUB 2.12 and later put the place in its source before a message. */
 const ERROR = /^error: (?:[\w./-]{1,200}:\d{1,6}:)?(.+)$/;
 
+/**
+ * How GRUB says that an image was refused for its signature: by shim (with Debian's, Fedora's and GRUB's own loader of Linux), by GRUB's
+ * lockdown, and by the firmware.
+ */
+const UNTRUSTED = [
+  'bad shim signature',
+  'has invalid signature',
+  'prohibited by secure boot policy',
+  'Access Denied',
+  'Security Violation',
+];
+
 /** What one console line of GRUB means for our entry; its errors alone say nothing, it prints some before good boots. */
 export function readGrubLine(text: string): LoaderLine | null {
   const line = text.trim();
@@ -143,7 +155,10 @@ export function readGrubLine(text: string): LoaderLine | null {
   if (line.startsWith(NOT_LOADED)) return { kind: 'not-loaded' };
   const message = ERROR.exec(line)?.[1]?.trim();
   if (message === undefined) return null;
-  return { kind: 'error', message: cleanText(message.endsWith('.') ? message.slice(0, -1) : message, MESSAGE_MAX) };
+  const words = cleanText(message.endsWith('.') ? message.slice(0, -1) : message, MESSAGE_MAX);
+  return UNTRUSTED.some((known) => message.includes(known))
+    ? { kind: 'error', message: words, isUntrusted: true }
+    : { kind: 'error', message: words };
 }
 
 /** One-shot boot through GRUB's custom.cfg and grubenv. */
@@ -153,6 +168,7 @@ export function createGrubBootSelect(layout: GrubLayout = GRUB): BootSelect {
   const environment = `${folder}/grubenv`;
   return {
     loader: 'GRUB',
+    trusts: 'firmware-and-shim',
     readLine: readGrubLine,
 
     async preflight(session) {

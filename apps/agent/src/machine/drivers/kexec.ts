@@ -18,6 +18,7 @@ export function createKexecSelect(): BootSelect {
   let entry: BootEntry | null = null;
   return {
     loader: 'kexec',
+    trusts: 'kernel',
     caveat: 'kexec is a smoke test only: no firmware and no boot loader take part, devices are not reset',
     reboot: 'kexec -e',
     readLine: () => null,

@@ -163,6 +163,10 @@ esac`,
     expect(readSystemdBootLine('Error loading \\peerlab\\peerlab-k-vmlinuz: Not Found')).toEqual({
       kind: 'not-loaded',
     });
+    expect(readSystemdBootLine('Error loading \\peerlab\\peerlab-k-vmlinuz: Access denied')).toEqual({
+      kind: 'not-loaded',
+      untrusted: 'Access denied',
+    });
     expect(readSystemdBootLine('Error loading \\vmlinuz: Not Found')).toBeNull();
   });
 });
@@ -242,6 +246,8 @@ describe('UEFI BootNext', () => {
     const line = (verb: string): string => `BdsDxe: ${verb} Boot0004 "Peerlab candidate" from HD(1,GPT)`;
     expect(readBootManagerLine(line('starting'))).toEqual({ kind: 'loading' });
     expect(readBootManagerLine(line('failed to load'))).toEqual({ kind: 'not-loaded' });
+    for (const untrusted of ['Access Denied', 'Security Violation'])
+      expect(readBootManagerLine(`${line('failed to load')}: ${untrusted}`)).toEqual({ kind: 'not-loaded', untrusted });
     expect(readBootManagerLine('BdsDxe: starting Boot0001 "debian" from HD(1,GPT)')).toBeNull();
   });
 });

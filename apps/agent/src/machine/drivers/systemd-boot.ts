@@ -33,15 +33,18 @@ exit 0`;
 
 /** What one console line of systemd-boot means; it prints nothing when it takes an entry. */
 export function readSystemdBootLine(text: string): LoaderLine | null {
-  return /^Error (?:loading|preparing|opening|reading)/.test(text.trim()) && text.includes('peerlab')
-    ? { kind: 'not-loaded' }
-    : null;
+  if (!/^Error (?:loading|preparing|opening|reading)/.test(text.trim()) || !text.includes('peerlab')) return null;
+  const status = ['Access denied', 'Security violation'].find((words) =>
+    text.toLowerCase().includes(words.toLowerCase()),
+  );
+  return status === undefined ? { kind: 'not-loaded' } : { kind: 'not-loaded', untrusted: status };
 }
 
 /** One-shot boot through an entry on the boot partition and the variable LoaderEntryOneShot. @param root for tests */
 export function createSystemdBootSelect(root = ''): BootSelect {
   return {
     loader: LOADER,
+    trusts: 'firmware',
     readLine: readSystemdBootLine,
 
     async preflight(session) {

@@ -1,0 +1,2 @@
+export { ImageError } from './pe-image.js';
+export { type KernelSigner, openSigner, type SigningSettings } from './kernel-signer.js';
