@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 verdict() {
 	(
 		set -e
-		store=$work/store work=$work/verdict kernel_dir=$kernel_dir
+		store=$work/store work=$work/verdict killers=''
 		mkdir -p "$store/results" "$work"
 		. "$here/mutants-verdict.sh"
 		log() { printf 'KTAP version 1\n# test: F01.x\n%sok 1 F01.x\n# kernel: F01.x %s\nboot-vm: done 1\n' "$2" "$1"; }
@@ -37,7 +37,7 @@ text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/
 table() {
 	(
 		set -e
-		only=$1 work=$work/rows
+		only=$1 work=$work/rows killers=''
 		store=$work/store kernel_dir=$work
 		mkdir -p "$store/results" "$work/mutants"
 		touch "$work"/mutants/{a,b,c}.patch
@@ -57,6 +57,27 @@ text=$(table a)
 result table.rows_of_others_stay $? "$text"
 text=$(table '')
 [[ $text == *'what b breaks | switch | not run'* ]]; result table.all_rows_are_written_anew $? "$text"
+
+# -- the tests that are chosen for a mutant: those that killed it before
+chosen() {
+	(
+		set -e
+		store=$work/store tests_key=t series_key=s killers=$work/rows/README
+		mkdir -p "$store/suites/t-s"
+		printf '#!/bin/sh\nprintf "%%s\\n" F01.x F02.y F03.z\n' >"$store/suites/t-s/p2p_functional"
+		chmod +x "$store/suites/t-s/p2p_functional"
+		printf '%s\n' '| [a](a.patch) | what | switch | `F02.y` (hang), `F01.x`, `F09.gone`, `hmm_peer.huge` |' \
+			'| [b](b.patch) | what | iommu | `F03.z` |' >"$killers"
+		header_of() { case $1$2 in bX-Rig) echo iommu ;; cX-Tests) echo F03.z ;; esac; }
+		kernel_dir=$work . "$here/mutants-verdict.sh"
+		chosen_for "$@"
+	)
+}
+text=$(chosen switch a b c)
+[ "$text" = ' -- p2p_functional --list -- marked p2p_functional --oracle=stdio --only F01.x,F02.y,F03.z -- hmm-tests -l -- marked hmm-tests -r hmm_peer.huge' ]
+result chosen.of_the_table_and_the_header $? "$text"
+text=$(chosen iommu a b)
+[ "$text" = ' -- p2p_functional --list -- marked p2p_functional --oracle=stdio --only F03.z' ]; result chosen.of_the_rig $? "$text"
 
 # -- tables of what a machine said
 printf '%s\r\n' 'KTAP version 1' 1..3 '# test: E01.map_ram' '# 3 faults, 2 of them made it fail' 'ok 1 E01.map_ram' \
