@@ -198,12 +198,34 @@ describe('a server', () => {
     expect(new Set(chassis).size).toBe(chassis.length);
   });
 
+  test('has Secure Boot in system management mode, where only the firmware writes to its memory', () => {
+    const secure = machine('s-secure');
+    const own = qemuArguments(secure, machinePaths('/state', secure.name, {}, 1000), 'tcg', 1, ports);
+    expect(valuesOf(own, '-machine')).toEqual(['q35,vmport=off,smm=on']);
+    expect(valuesOf(own, '-global')[0]).toBe('driver=cfi.pflash01,property=secure,value=on');
+    expect(valuesOf(own, '-drive')[1]).toMatch(/readonly=on,file=\/usr\/share\/OVMF\/OVMF_CODE_4M\.secboot\.fd$/);
+    expect(valuesOf(args, '-machine')).toEqual(['q35,vmport=off']);
+    expect(valuesOf(args, '-global')).toEqual([]);
+  });
+
   test('brings its console to its BMC, and keeps a log of it for the lab', () => {
     const [console, ipmi] = valuesOf(args, '-chardev');
     expect(console).toBe(
       'socket,id=console,reconnect=1,path=/state/lab/s-uefi/serial.sock,logfile=/state/lab/s-uefi/console.log,logappend=on',
     );
     expect(ipmi).toBe('socket,id=ipmi,host=127.0.0.1,port=22202,reconnect=1');
+  });
+
+  test('names the boot loader and the initramfs tool of its image to the agent', () => {
+    const driversOf = (name: string) => {
+      const at = { definition: machine(name), paths: machinePaths('/state', name, {}, 1000), sshPort: 22_119 };
+      return agentMachines([{ ...at, privateKeyFile: '/key', hostKey: 'x', bmc: { port: 1, passwordFile: '/p' } }])
+        .machines[0];
+    };
+    const debian = { boot: { driver: 'grub' }, initramfs: { driver: 'initramfs-tools' } };
+    expect(driversOf('s-uefi')).toMatchObject(debian);
+    expect(driversOf('s-two-sockets')).toMatchObject(debian);
+    expect(driversOf('s-dracut')).toMatchObject({ boot: { driver: 'systemd-boot' }, initramfs: { driver: 'dracut' } });
   });
 
   test('is described to the agent by its BMC, without a disk that could be thrown away', () => {

@@ -15,6 +15,11 @@ export type Clock = 'host' | 'instructions';
 export interface ServerHardware {
   /** Folder below rootfs/servers that its disk image is built from. */
   image: string;
+  /** What that image boots by, and what makes its initramfs; undefined = GRUB, and initramfs-tools. */
+  boot?: 'systemd-boot';
+  initramfs?: 'dracut';
+  /** Its firmware boots what Microsoft, Debian or the lab signed, and nothing else. */
+  secureBoot?: true;
 }
 
 /** Loopback ports of the host that a server takes besides that of SSH. */
@@ -130,9 +135,17 @@ function pairDevices({ pair }: MachineDefinition, paths: MachinePaths): [string,
 const listen = '127.0.0.1';
 
 /** Firmware and service processor of a server. */
-function serverDevices(paths: MachinePaths, ports: ServerPorts): [string, string][] {
+function serverDevices(server: ServerHardware, paths: MachinePaths, ports: ServerPorts): string[][] {
   return [
-    ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${FIRMWARE}`],
+    // The system writes to the memory of the firmware by asking it, in system management mode: what Secure Boot rests on.
+    // Without S3, as EDK II asks for it then.
+    ...(server.secureBoot === true
+      ? [
+          ['-global', 'driver=cfi.pflash01,property=secure,value=on'],
+          ['-global', 'ICH9-LPC.disable_s3=1'],
+        ]
+      : []),
+    ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${firmwareOf(server).code}`],
     ['-drive', `if=pflash,unit=1,format=raw,file=${value(paths.firmwareVariables)}`],
     ['-chardev', `socket,id=ipmi,host=${listen},port=${ports.bmc},reconnect=1`],
     ['-device', 'ipmi-bmc-extern,id=bmc0,chardev=ipmi'],
@@ -140,9 +153,11 @@ function serverDevices(paths: MachinePaths, ports: ServerPorts): [string, string
   ];
 }
 
-/** UEFI, of the Debian package ovmf, and the empty memory for what it remembers. */
-export const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-export const FIRMWARE_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+/** UEFI of the Debian package ovmf, and what its memory begins with: nothing, or the keys that servers are sold with. */
+export function firmwareOf({ secureBoot }: ServerHardware): { code: string; variables: string } {
+  const [code, variables] = secureBoot === true ? ['.secboot', '.ms'] : ['', ''];
+  return { code: `/usr/share/OVMF/OVMF_CODE_4M${code}.fd`, variables: `/usr/share/OVMF/OVMF_VARS_4M${variables}.fd` };
+}
 
 /** A stable identity for a machine of that name, so that inventories compare over restarts. */
 function uuidOf(name: string): string {
@@ -182,7 +197,7 @@ export function qemuArguments(
           ['-smbios', 'type=1,manufacturer=QEMU,product=Q35 counting instructions'],
         ]
       : []),
-    ['-machine', 'q35,vmport=off'],
+    ['-machine', machine.server?.secureBoot === true ? 'q35,vmport=off,smm=on' : 'q35,vmport=off'],
     ['-cpu', machine.cpuModel],
     ['-smp', String(machine.cpus)],
     ['-m', `${machine.memoryMiB}M`],
@@ -209,7 +224,7 @@ export function qemuArguments(
       `socket,id=console,${ports === null ? `server=on,wait=off,path=${value(paths.consoleSocket)}` : `reconnect=1,path=${value(paths.serialSocket)}`},logfile=${value(paths.consoleLog)},logappend=on`,
     ],
     ['-serial', 'chardev:console'],
-    ...(ports === null ? [] : serverDevices(paths, ports)),
+    ...(machine.server === undefined || ports === null ? [] : serverDevices(machine.server, paths, ports)),
     ['-qmp', `unix:${value(paths.powerSocket)},server=on,wait=off`],
     ['-qmp', `unix:${value(paths.labSocket)},server=on,wait=off`],
     ...peerDevices(machine, paths),

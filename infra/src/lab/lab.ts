@@ -8,7 +8,7 @@ import type { MachineDefinition, ServerPorts } from './definition.js';
 import type { DiskImage } from './disk.js';
 import { LabError } from './errors.js';
 import { imageNameOf } from './images.js';
-import { ensureKeyPair } from './keys.js';
+import { ensureKeyPair, ensureSiteKey } from './keys.js';
 import { type MachineState, VirtualMachine } from './machine.js';
 import { labDirectory, makePrivateDirectory } from './paths.js';
 
@@ -69,12 +69,14 @@ export class Lab {
     const choice = await chooseAccelerator(this.imageOf('').file, join(labDirectory(stateDir), 'accelerator.json'));
     report({ event: 'accelerator-chosen', accelerator: choice.accelerator, reason: choice.reason });
     const clientKey = await ensureKeyPair(join(labDirectory(stateDir), 'client_key'), 'peerlab agent');
+    const isSecure = this.machines.some(({ definition }) => definition.server?.secureBoot === true);
+    const site = isSecure ? await ensureSiteKey(labDirectory(stateDir)) : null;
     const prepared = [];
     for (const machine of this.machines) {
       const image = this.imageOf(imageNameOf(machine.definition));
-      prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
+      prepared.push(await machine.prepare(image, choice.accelerator, clientKey, site));
     }
-    const file = await writeAgentMachines(stateDir, prepared);
+    const file = await writeAgentMachines(stateDir, prepared, site);
     await this.bootAll();
     report({ event: 'lab-up', agentMachines: file });
   }

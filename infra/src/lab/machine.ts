@@ -1,5 +1,5 @@
 import { rotateLog, boundLog } from '@peerlab/runtime';
-import { access, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
@@ -7,17 +7,19 @@ import type { PreparedMachine } from './agent-machines.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
 import {
   deviceMemoryFiles,
-  FIRMWARE_VARIABLES,
+  firmwareOf,
   type MachineDefinition,
   type MachinePaths,
   qemuArguments,
+  type ServerHardware,
   type ServerPorts,
 } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
 import { makeFreshOverlay, readDiskState } from './disk-overlay.js';
 import { Emulator } from './emulator.js';
 import { LabError } from './errors.js';
-import { ensureKeyPair, type KeyPair } from './keys.js';
+import { withTrustedCertificate } from './firmware-variables.js';
+import { ensureKeyPair, type KeyPair, type SiteKey } from './keys.js';
 import { machinePaths, makePrivateDirectory } from './paths.js';
 import { assertPortFree } from './ports.js';
 import { answersSsh } from './ssh-banner.js';
@@ -84,9 +86,14 @@ export class VirtualMachine {
 
   /**
    * Creates what is missing: folder, keys, disk, device memory. Replaces a disk that was made from another image,
-   * after ending its QEMU. Adopts a QEMU that runs already; without one, `start` uses a fresh disk.
+   * after ending its QEMU, and what its firmware remembers. Adopts a QEMU that runs already; without one, `start` uses a fresh disk.
    */
-  async prepare(image: DiskImage, accelerator: Accelerator, clientKey: KeyPair): Promise<PreparedMachine> {
+  async prepare(
+    image: DiskImage,
+    accelerator: Accelerator,
+    clientKey: KeyPair,
+    site: SiteKey | null,
+  ): Promise<PreparedMachine> {
     const { paths, definition } = this;
     await makePrivateDirectory(paths.dir);
     if (dirname(paths.powerSocket) !== paths.dir) {
@@ -97,7 +104,13 @@ export class VirtualMachine {
     await this.bmc?.prepare();
     const hostKey = await ensureKeyPair(join(paths.dir, 'ssh_host_key'), definition.name);
     const { kernelArguments } = definition;
-    const origin = JSON.stringify({ image: image.manifest.key, client: clientKey.publicKey, kernelArguments });
+    const trusted = definition.server?.secureBoot === true ? site : null;
+    const origin = JSON.stringify({
+      image: image.manifest.key,
+      client: clientKey.publicKey,
+      kernelArguments,
+      ...(trusted === null ? {} : { trusted: trusted.certificate.toString('base64') }),
+    });
     const originFile = join(paths.dir, 'disk.json');
     const current = await readFile(originFile, 'utf8').catch(() => '');
     const usable = current === origin && (await exists(paths.disk));
@@ -109,7 +122,8 @@ export class VirtualMachine {
         clientPublicKey: clientKey.publicKey,
         kernelArguments: definition.server === undefined ? kernelArguments : null,
       });
-      if (definition.server !== undefined) await copyFirmwareVariables(paths.firmwareVariables);
+      if (definition.server !== undefined)
+        await writeFirmwareVariables(paths.firmwareVariables, definition.server, trusted);
       await writeFile(originFile, origin);
     }
     for (const file of deviceMemoryFiles(definition, paths))
@@ -284,13 +298,14 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-/** A server's firmware begins with an empty memory. */
-async function copyFirmwareVariables(file: string): Promise<void> {
-  await rm(file, { force: true });
-  await copyFile(FIRMWARE_VARIABLES, file).catch((error: NodeJS.ErrnoException) => {
+/** What the memory of a server's firmware begins with. @param trusted whose certificate it trusts beside the vendors' */
+async function writeFirmwareVariables(file: string, server: ServerHardware, trusted: SiteKey | null): Promise<void> {
+  const { variables } = firmwareOf(server);
+  const memory = await readFile(variables).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new LabError(`${FIRMWARE_VARIABLES} is missing`, 'apt-get install ovmf');
+    throw new LabError(`${variables} is missing`, 'apt-get install ovmf');
   });
+  await writeFile(file, trusted === null ? memory : withTrustedCertificate(memory, trusted.certificate));
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { MachineCheck } from '@peerlab/contracts';
+import { type MachineCheck, plainText } from '@peerlab/contracts';
 import { describeLoss, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
+import type { ConsoleFollower } from '../machine/protocols.js';
 import { DeadlinePassed, formatSeconds, until } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
 import { check } from './judge.js';
 import { installDefaultAsCandidate } from './harmless-candidate.js';
 import { crashAndAwait, resetAndAwait } from './ordered-crash.js';
+import { removeResigned } from './resigned-image.js';
 
 /** How long a line of the kernel's log may take to the record of the console. */
 const ECHO_MS = 30_000;
@@ -99,17 +101,22 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
   const before = await connection.reach(pace.reachMs, signal);
   const nonce = randomBytes(16).toString('hex');
   const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
+  let follower: ConsoleFollower | undefined;
+  let refusal: string | null = null;
   try {
-    await installDefaultAsCandidate(machine, before, nonce);
+    const signer = await installDefaultAsCandidate(machine, before, nonce, signal);
+    const signed = signer === null ? '' : `, signed with ${signer.certificateFile}`;
     await machine.boot.selectOnce(before.session);
-    note(`${machine.name} boots its default kernel once, under the name of a candidate`);
+    note(`${machine.name} boots its default kernel once, under the name of a candidate${signed}`);
+    follower = await machine.console?.follow('end', { onLine: (line) => (refusal ??= refusalOf(machine, line)) });
     const at = performance.now();
     await connection.reboot(signal);
     const candidate = await connection
       .awaitBoot(before.kernel.bootId, () => limitMs, signal)
       .catch((error: unknown) => afterNoBoot(acting, before, limitMs, error));
     const up = formatSeconds(performance.now() - at);
-    if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate);
+    await follower?.stop();
+    if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate, refusal);
     note(`it came up after ${up}; now it crashes on purpose`);
     const back = await crashAndAwait(acting, candidate, limitMs);
     if (back.kernel.nonce !== null)
@@ -122,7 +129,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     return check(
       'fallback',
       'pass',
-      `the entry booted once (${up}); after a crash the default kernel came back by itself`,
+      `the entry booted once${signed} (${up}); after a crash the default kernel came back by itself`,
     );
   } catch (error) {
     signal.throwIfAborted();
@@ -133,6 +140,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
       'bring the machine back to its default kernel, mend this, and check again',
     );
   } finally {
+    await follower?.stop();
     await tidy(acting);
   }
 }
@@ -150,8 +158,22 @@ async function afterNoBoot(acting: ActingOn, { kernel }: Booted, limitMs: number
   );
 }
 
-/** The machine came back with its default kernel. */
-async function notTaken({ machine }: ActingOn, { session }: Booted): Promise<MachineCheck> {
+/** Why the loader or the firmware did not trust an image, from a line of the console; null = that line does not say so. */
+function refusalOf({ boot }: ActingOn['machine'], line: string): string | null {
+  const found = boot.readLine(plainText(line));
+  if (found?.kind === 'not-loaded') return found.untrusted ?? null;
+  return found?.kind === 'error' && found.isUntrusted === true ? found.message : null;
+}
+
+/** The machine came back with its default kernel. @param refusal what the loader said of the signature */
+async function notTaken({ machine }: ActingOn, { session }: Booted, refusal: string | null): Promise<MachineCheck> {
+  if (refusal !== null)
+    return check(
+      'fallback',
+      'fail',
+      `${machine.boot.loader} refused the image for its signature: ${refusal}`,
+      "look whether the site's certificate was revoked on this machine (dbx, MOK)",
+    );
   const pending = await machine.boot.pending(session);
   const why =
     pending === null
@@ -172,6 +194,7 @@ async function tidy({ machine, connection, pace, note }: ActingOn): Promise<void
   try {
     const { session, kernel } = await connection.reach(pace.reachMs, signal);
     await machine.boot.remove(session);
+    await removeResigned(session);
     if (kernel.nonce === null) return;
     await connection.reboot(signal);
     await connection.awaitBoot(kernel.bootId, () => limitMs, signal);

@@ -4,7 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineCheck } from '@peerlab/contracts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { MachineConnection } from '../job/machine-connection.js';
@@ -12,6 +13,9 @@ import { readHostKey } from '../machine/drivers/host-key.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
 import { enrol, type Person } from './enrol.js';
 import { GOOD_FACTS } from '../fake/good-facts.js';
+import { openSigner, type SigningSettings } from '../signing/index.js';
+import { toyImage } from '../signing/toy-image.js';
+import { makeSiteKey } from '../testing/site-key.js';
 import { readOptions } from './options.js';
 
 let folder: string;
@@ -25,9 +29,11 @@ const person: Person = {
   tell: (text) => void told.push(text),
   onCheck: (one) => void seen.push(one),
 };
-const signal = AbortSignal.timeout(60_000);
+/** Of one test. */
+let signal: AbortSignal;
 
 beforeEach(async () => {
+  signal = AbortSignal.timeout(60_000);
   folder = mkdtempSync(join(tmpdir(), 'peerlab-enrol-'));
   lab = await startFakeLab(folder);
   lab.fake.facts = GOOD_FACTS;
@@ -124,6 +130,49 @@ describe('peerlab machine add', () => {
     expect(lab.fake.boots).toBe(0);
   });
 
+  /** The facts of a machine that systemd-boot booted; `bootctl` is there or not. */
+  const bootedBySystemdBoot = (bootctl: 'yes' | ''): void => {
+    const facts = ['efi=yes', 'loader=systemd-boot 252.39-1~deb12u2', 'grub=', `bootctl=${bootctl}`];
+    lab.fake.answers.set('loader-facts', (channel) => {
+      channel.write(facts.join('\n'));
+      channel.exit(0);
+    });
+  };
+
+  it('writes down the boot loader and the initramfs tool that the machine has', async () => {
+    bootedBySystemdBoot('yes');
+    lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
+    lab.fake.facts = GOOD_FACTS.replace('/dev/vda1 ext4', '/dev/nvme0n1p4[/root] btrfs').replace(
+      'initramfs update-initramfs',
+      'initramfs dracut',
+    );
+    lab.fake.answers.set('identify', (channel) => {
+      const commandLine = 'initrd=\\debian\\6.1\\initrd.img-6.1 root=UUID=5d3c rootflags=subvol=root ro quiet';
+      channel.write([lab.fake.bootId, '6.1.0-50-amd64', commandLine, '', ''].join('\n'));
+      channel.exit(0);
+    });
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(names(checks, 'fail')).toEqual([]);
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: 'boot-loader', detail: 'systemd-boot can boot another kernel once' }),
+    );
+    expect(parse(readFileSync(wrote ?? '', 'utf8'))).toMatchObject({
+      machines: [{ boot: { driver: 'systemd-boot' }, initramfs: { driver: 'dracut' } }],
+    });
+  });
+
+  it('names every loader of a machine where none can be used', async () => {
+    bootedBySystemdBoot('');
+    lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(wrote).toBeNull();
+    expect(checks.find(({ name }) => name === 'boot-loader')?.remedy).toMatch(
+      /no boot loader of this machine can be used: systemd-boot: bootctl is missing; grub2: .*; grub: .*; uefi: /,
+    );
+  });
+
   it('acts on nothing before its name was typed', async () => {
     answers = ['yes', 'epyc-2'];
     await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to it');
@@ -142,7 +191,7 @@ describe('peerlab machine add', () => {
   });
 
   it.each([
-    [['remove', 'a', '--config', 'x'], 'expected "add" or "check", not "remove"'],
+    [['remove', 'a', '--config', 'x'], 'expected "add", "check" or "configure", not "remove"'],
     [['check', '--config', 'x'], 'expected the name of one machine'],
     [['check', 'a'], '--config is missing'],
     [['check', 'a', '--config', 'x', '--host', 'h'], '--host belongs to add'],
@@ -181,6 +230,56 @@ describe('what is proven by acting', () => {
     expect(lab.fake.running).toBe('default');
     expect(lab.fake.customConfig).toBe('');
     expect(lab.fake.commands).toContain('crash');
+  });
+
+  describe('with Secure Boot, is the signature of the site, too', () => {
+    let keys: string;
+    let site: SigningSettings;
+    let vendor: SigningSettings;
+    beforeAll(() => {
+      keys = mkdtempSync(join(tmpdir(), 'peerlab-enrol-keys-'));
+      site = makeSiteKey(keys);
+      vendor = makeSiteKey(keys, 'vendor');
+    });
+    afterAll(() => rm(keys, { recursive: true }));
+
+    /** The machine's kernel is signed by its vendor, and the site's certificate is enrolled. */
+    function secure(): Buffer[] {
+      const signer = openSigner(site);
+      Object.assign(lab.machine, { signer });
+      lab.fake.bootPolicy = `firmware uefi\nsecure-boot 1\ndb ${signer.certificate.toString('base64')}`;
+      const kernel = openSigner(vendor).sign(toyImage([512, 4096], 0));
+      lab.fake.answers.set('read-image', (channel) => {
+        channel.write(kernel.toString('base64'));
+        channel.exit(0);
+      });
+      const tried: Buffer[] = [];
+      lab.fake.trusts = (image) => {
+        tried.push(image);
+        return signer.sign(toyImage([512, 4096], 0)).equals(image);
+      };
+      return tried;
+    }
+
+    it('in place of the vendor’s', async () => {
+      const tried = secure();
+      expect(await proveFallback(acting())).toMatchObject({
+        verdict: 'pass',
+        detail: expect.stringContaining(`the entry booted once, signed with ${site.certificateFile}`),
+      });
+      expect(tried).toHaveLength(1);
+      expect(lab.fake.commands).toContain('remove-image');
+    });
+
+    it('and fails with what the loader said when it is refused', async () => {
+      secure();
+      lab.fake.trusts = () => false;
+      expect(await proveFallback(acting())).toMatchObject({
+        verdict: 'fail',
+        detail: 'GRUB refused the image for its signature: bad shim signature',
+      });
+      expect(lab.fake.customConfig).toBe('');
+    });
   });
 
   it('fails where the loader takes the default, and says whose fault it is', async () => {

@@ -1,8 +1,11 @@
+import { judgeBootPolicy, readBootPolicy } from '../job/boot-policy.js';
 import { candidateCommandLine, whyTooLong } from '../job/command-line.js';
 import type { Booted } from '../job/machine-connection.js';
 import { output, script } from '../machine/command.js';
 import { MachineError } from '../machine/errors.js';
 import type { Machine } from '../machine/protocols.js';
+import type { KernelSigner } from '../signing/index.js';
+import { placeResigned } from './resigned-image.js';
 
 /** Prints the image of the running kernel and its initramfs, each on a line; an empty one where there is none. */
 const FIND = `release=$(uname -r)
@@ -17,13 +20,16 @@ const PLAIN_PATH = /^\/[\w./+~-]{1,300}$/;
 
 /**
  * Installs the machine's own default kernel as the boot entry of a candidate: the same image, initramfs and arguments,
- * with a nonce that shows it apart. Throws MachineError('boot-select') when its image cannot be found.
+ * with a nonce that shows it apart. Where candidates are signed for Secure Boot, the site signs this one, too. Throws
+ * MachineError('boot-select') when its image cannot be found.
+ * @returns with whose signature it boots; null = as it is
  */
 export async function installDefaultAsCandidate(
   machine: Machine,
   { session, kernel }: Booted,
   nonce: string,
-): Promise<void> {
+  signal: AbortSignal,
+): Promise<KernelSigner | null> {
   const [image = '', initrd = '', root = ''] = (await output(session, script('default-image', {}, FIND))).split('\n');
   if (!PLAIN_PATH.test(image)) {
     throw new MachineError(
@@ -37,5 +43,9 @@ export async function installDefaultAsCandidate(
   const commandLine = candidateCommandLine(kernel.commandLine, root.trim(), ids, machine.kernelArguments, hasInitrd);
   const tooLong = whyTooLong(commandLine, image);
   if (tooLong !== null) throw new MachineError('settings', tooLong);
-  await machine.boot.install(session, { kernelPath: image, commandLine, ...(hasInitrd ? { initrdPath: initrd } : {}) });
+  const permission = judgeBootPolicy(await readBootPolicy(session, signal), machine, kernel.commandLine);
+  const signer = permission.kind === 'signed' ? permission.signer : null;
+  const kernelPath = signer === null ? image : await placeResigned(session, image, signer, signal);
+  await machine.boot.install(session, { kernelPath, commandLine, ...(hasInitrd ? { initrdPath: initrd } : {}) });
+  return signer;
 }

@@ -10,15 +10,34 @@ import { JobFailure } from './failure.js';
 const IMAGE_MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * Signs a bundle's kernel, whose digest was checked, into a file of its own that lives while `step` runs. The bundle itself stays as it is:
- * the signature is of this site, and the build-id that proves the running kernel is the same in both. Throws JobFailure `request` for
- * an image that cannot be signed.
- * @param step gets the signed file and its SHA-256 in hex
+ * Signs an image into a file of its own, which lives while `step` runs. Throws ImageError when it cannot be signed.
+ * @param step gets the signed file and what it has to be: SHA-256 in hex, and size
  */
 export async function withSignedImage(
+  image: Buffer,
+  signer: KernelSigner,
+  step: (signed: string, is: { sha256: string; sizeBytes: number }) => Promise<void>,
+): Promise<void> {
+  const signed = signer.sign(image);
+  const folder = await mkdtemp(join(tmpdir(), 'peerlab-signed-'));
+  try {
+    const path = join(folder, 'vmlinuz');
+    await writeFile(path, signed, { mode: 0o600 });
+    await step(path, { sha256: createHash('sha256').update(signed).digest('hex'), sizeBytes: signed.length });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Signs a bundle's kernel, whose digest was checked. The bundle itself stays as it is: the signature is of this site, and the build-id
+ * that proves the running kernel is the same in both. Throws JobFailure `request` for an image that cannot be signed.
+ * @param step as of `withSignedImage`
+ */
+export async function withSignedKernel(
   file: string,
   signer: KernelSigner,
-  step: (signed: string, sha256: string) => Promise<void>,
+  step: (signed: string, is: { sha256: string }) => Promise<void>,
 ): Promise<void> {
   const { size } = await stat(file);
   if (size > IMAGE_MAX_BYTES) {
@@ -27,20 +46,8 @@ export async function withSignedImage(
       `the kernel has ${formatBytes(size)}; more than ${formatBytes(IMAGE_MAX_BYTES)} are not signed`,
     );
   }
-  const signed = signatureOf(await readFile(file), signer);
-  const folder = await mkdtemp(join(tmpdir(), 'peerlab-signed-'));
   try {
-    const path = join(folder, 'vmlinuz');
-    await writeFile(path, signed, { mode: 0o600 });
-    await step(path, createHash('sha256').update(signed).digest('hex'));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function signatureOf(image: Buffer, signer: KernelSigner): Buffer {
-  try {
-    return signer.sign(image);
+    await withSignedImage(await readFile(file), signer, step);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new JobFailure(

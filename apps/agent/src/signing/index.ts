@@ -1,2 +1,2 @@
-export { ImageError } from './pe-image.js';
+export { ImageError, withoutSignature } from './pe-image.js';
 export { type KernelSigner, openSigner, type SigningSettings } from './kernel-signer.js';

@@ -36,7 +36,8 @@ export function readPeImage(image: Buffer): PeImage {
   }
 }
 
-function read(image: Buffer): PeImage {
+/** Where the headers begin that are the same in every image for x86-64: that of the file, and the optional one. */
+function headersOf(image: Buffer): { peAt: number; optionalAt: number; signaturesAt: number } {
   if (image.toString('latin1', 0, 2) !== 'MZ') throw new ImageError('it is no EFI application (no MZ header)');
   const peAt = image.readUInt32LE(0x3c);
   if (image.readUInt32LE(peAt) !== PE_SIGNATURE) throw new ImageError('it is no EFI application (no PE header)');
@@ -46,7 +47,11 @@ function read(image: Buffer): PeImage {
   }
   if (image.readUInt32LE(optionalAt + 108) <= SIGNATURES)
     throw new ImageError('its header has no room for a signature');
-  const signaturesAt = optionalAt + 112 + SIGNATURES * 8;
+  return { peAt, optionalAt, signaturesAt: optionalAt + 112 + SIGNATURES * 8 };
+}
+
+function read(image: Buffer): PeImage {
+  const { peAt, optionalAt, signaturesAt } = headersOf(image);
   if (image.readBigUInt64LE(signaturesAt) !== 0n) throw new ImageError('it has a signature already');
   checkLayout(image, peAt, optionalAt);
   return { checksumAt: optionalAt + 64, signaturesAt };
@@ -70,6 +75,22 @@ function checkLayout(image: Buffer, peAt: number, optionalAt: number): void {
     end = at + bytes;
   }
   if (end > image.length) throw new ImageError('it is cut off');
+}
+
+/** An image without its signatures, which lie at its end; as it is when it has none. Throws ImageError for what is no image. */
+export function withoutSignature(image: Buffer): Buffer {
+  try {
+    const { signaturesAt } = headersOf(image);
+    const [at, bytes] = [image.readUInt32LE(signaturesAt), image.readUInt32LE(signaturesAt + 4)];
+    if (bytes === 0) return image;
+    if (at <= signaturesAt + 8 || at + bytes !== image.length) throw new ImageError('its signature is not at its end');
+    const bare = Buffer.from(image.subarray(0, at));
+    bare.fill(0, signaturesAt, signaturesAt + 8);
+    return bare;
+  } catch (error) {
+    if (error instanceof RangeError) throw new ImageError('its header is cut off');
+    throw error;
+  }
 }
 
 /** With the zeros that a signature needs before it, which are signed, too. */

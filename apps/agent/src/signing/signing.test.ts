@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSiteKey } from '../testing/site-key.js';
 import { oid, pieces } from './der.js';
-import { ImageError, openSigner, type SigningSettings } from './index.js';
+import { ImageError, openSigner, type SigningSettings, withoutSignature } from './index.js';
 import { toyImage } from './toy-image.js';
 
 let folder: string;
@@ -58,6 +58,17 @@ describe('a signed image', () => {
     expect(differs.filter((at) => !own.includes(at))).toEqual([]);
     expect(openSigner(site).sign(image).equals(signed)).toBe(true);
     expect(() => openSigner(site).sign(signed)).toThrow('it has a signature already');
+  });
+
+  it('can be taken off again, and another one put in its place', () => {
+    const image = toyImage([512, 1024], 0);
+    image.writeUInt32LE(0, 0x80 + 24 + 64);
+    const vendors = openSigner(other).sign(image);
+    expect(withoutSignature(vendors).equals(image)).toBe(true);
+    expect(withoutSignature(image).equals(image)).toBe(true);
+    expect(openSigner(site).sign(withoutSignature(vendors)).equals(openSigner(site).sign(image))).toBe(true);
+    expect(() => withoutSignature(Buffer.concat([vendors, Buffer.alloc(8)]))).toThrow('is not at its end');
+    expect(() => withoutSignature(Buffer.from('MZ'))).toThrow('its header is cut off');
   });
 
   it('is not taken any more with one bit changed', () => {

@@ -12,7 +12,7 @@ import { readConfig, whyModulesRefused } from '../module-signatures.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
-import { withSignedImage } from '../signed-image.js';
+import { withSignedKernel } from '../signed-image.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
 import { configOn, makeInitramfs } from './make-initramfs.js';
@@ -67,7 +67,7 @@ export async function flash(context: AttemptContext): Promise<string> {
     if (target === null || unwanted.has(path)) continue;
     const local = join(folder, path);
     if (path === 'vmlinuz' && signsWith !== null) {
-      await withSignedImage(local, signsWith, (signed, sha256) =>
+      await withSignedKernel(local, signsWith, (signed, { sha256 }) =>
         uploadFile(context, session, signed, path, target, sha256),
       );
       context.note(`flash: ${path} signed for Secure Boot with ${signsWith.certificateFile}`);
