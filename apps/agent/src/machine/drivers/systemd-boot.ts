@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
+import { efiValue } from '../efi-variable.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
 import { checkCommandLine, FAIL, runBootScript } from './boot-script.js';
 
@@ -11,7 +12,7 @@ const GUID = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
 
 /** Shell functions: the text of a variable of the loader, and the partition that has its entries. */
 const functions = (root: string): string => `
-variable() { [ ! -r "${root}/sys/firmware/efi/efivars/$1-${GUID}" ] || tail -c +5 "${root}/sys/firmware/efi/efivars/$1-${GUID}" | tr -d '\\000'; }
+variable() { ${efiValue(`"${root}/sys/firmware/efi/efivars/$1-${GUID}"`)} | tr -d '\\000'; }
 partition() { bootctl -x 2>/dev/null || bootctl -p 2>/dev/null; }
 entry=${ENTRY}`;
 
