@@ -14,31 +14,45 @@ export const ENROL_MS = 60 * 60_000;
 /** A kernel of a distribution's configuration, and a test on the server. */
 export const RUN_MS = 120 * 60_000;
 
-/** The virtual server, and how `peerlab machine add` ended that was told of its BMC alone. */
+/** What enrolment has to find out about a server: its root, and the drivers that its entry in the config needs. */
+export interface Expected {
+  name: string;
+  set: string;
+  /** As the check of the root says it. */
+  root: RegExp;
+  drivers: Readonly<Record<string, { driver: string }>>;
+}
+
+const UEFI: Expected = {
+  name: SERVER,
+  set: 'server',
+  root: /pass root .* ext4 on \/dev\/mapper\/server-root; initramfs-tools makes/,
+  drivers: { initramfs: { driver: 'initramfs-tools' } },
+};
+
+/** How `peerlab machine add` ends that is told of the server's BMC alone. */
+export function enrolOn(site: BareSite, { name, set }: Expected): Promise<Ended> {
+  return site.enrol('--bmc', name, '--console', 'sol', '--labels', `set=${set}`, '--act', '--confirm', name);
+}
+
+/** The virtual server `s-uefi`, and how its enrolment ended. */
 export async function enrolServer(): Promise<{ site: BareSite; enrolled: Ended }> {
   const site = await BareSite.start(SERVER);
-  const acting = ['--act', '--confirm', SERVER];
-  const enrolled = await site.enrol('--bmc', SERVER, '--console', 'sol', '--labels', 'set=server', ...acting);
-  return { site, enrolled };
+  return { site, enrolled: await enrolOn(site, UEFI) };
 }
 
 /** Every check passed, and the config has the server with the drivers that it needs. */
-export async function expectEnrolled(site: BareSite, enrolled: Ended): Promise<void> {
+export async function expectEnrolled(site: BareSite, enrolled: Ended, expected = UEFI): Promise<void> {
   expect(enrolled.code, enrolled.stdout + enrolled.stderr).toBe(0);
   expect(enrolled.stdout).not.toMatch(/^. (?:fail|warn) /m);
-  expect(enrolled.stdout).toMatch(/pass root .* ext4 on \/dev\/mapper\/server-root; initramfs-tools makes/);
+  expect(enrolled.stdout).toMatch(expected.root);
   expect(enrolled.stdout).toMatch(/pass console-echo .* was on the console after/);
   expect(enrolled.stdout).toMatch(/pass power-cycle .* after a power cycle, with all its devices/);
   expect(enrolled.stdout).toMatch(/pass fallback .* after a crash the default kernel came back by itself/);
   const config = parse(await readFile(site.configFile, 'utf8')) as { machines: unknown };
+  const { name, set, drivers } = expected;
   expect(config.machines).toMatchObject([
-    {
-      name: SERVER,
-      labels: { set: 'server' },
-      power: { driver: 'ipmi', bmc: SERVER },
-      console: { driver: 'sol', bmc: SERVER },
-      initramfs: { driver: 'initramfs-tools' },
-    },
+    { name, labels: { set }, power: { driver: 'ipmi', bmc: name }, console: { driver: 'sol', bmc: name }, ...drivers },
   ]);
 }
 
