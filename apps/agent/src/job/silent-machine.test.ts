@@ -9,15 +9,16 @@ import { runTestJob } from './test-job.js';
 
 it('a machine that does not answer any more is reset: its test ran out of time, and no crash is claimed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'silent-'));
-  const { fake, machine, bundles, assign } = await startFakeLab(folder, {
+  const lab = await startFakeLab(folder, {
     tests: [
       { id: 'F01', act: 'pass' },
       { id: 'F02', act: 'lose-network' },
       { id: 'F03', act: 'pass' },
     ],
   });
+  const { fake, machine, bundles } = lab;
   try {
-    const assignment = assign();
+    const assignment = lab.assign();
     const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
     const pace = { ...FAKE_PACE, recoverMs: 500 };
     const { signal } = new AbortController();
