@@ -76,6 +76,8 @@ struct peerlab_migrate {
  * @alias_unlocked: calls of peer_page() by the caller of PEERLAB_PROVIDER_BEHAVE
  *	while the page table entry of struct peerlab_behaviour.watch was not locked
  * @alias_watched: such calls while it was
+ * @alias_unheld: calls of peer_page() for a page without references, while
+ *	PEERLAB_BEHAVE_LOOK_AT_HOLD
  * @used: device pages in use now
  */
 struct peerlab_provider_counters {
@@ -86,6 +88,7 @@ struct peerlab_provider_counters {
 	__u64 alias_refused;
 	__u64 alias_unlocked;
 	__u64 alias_watched;
+	__u64 alias_unheld;
 	__u64 used;
 };
 
@@ -117,6 +120,7 @@ struct peerlab_behaviour {
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
 #define PEERLAB_BEHAVE_BUSY		0x0010	/* somebody else holds what faults */
+#define PEERLAB_BEHAVE_LOOK_AT_HOLD	0x0020	/* count pages that nobody holds */
 /* Answers of peer_page() that break its contract, one at a time. */
 #define PEERLAB_BEHAVE_LIE_NO_PAGES	0x0100	/* for no page at all */
 #define PEERLAB_BEHAVE_LIE_MORE_PAGES	0x0200	/* for more than was asked */

@@ -71,6 +71,7 @@ struct provider {
 	atomic64_t alias_refused;
 	atomic64_t alias_unlocked;
 	atomic64_t alias_watched;
+	atomic64_t alias_unheld;
 };
 
 extern const struct file_operations provider_fops;

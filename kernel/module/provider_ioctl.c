@@ -211,6 +211,7 @@ static long provider_ioctl_counters(struct provider *prov, void __user *arg)
 		.alias_refused = atomic64_read(&prov->alias_refused),
 		.alias_unlocked = atomic64_read(&prov->alias_unlocked),
 		.alias_watched = atomic64_read(&prov->alias_watched),
+		.alias_unheld = atomic64_read(&prov->alias_unheld),
 		.used = bitmap_weight(prov->used_map, prov->npages),
 	};
 

@@ -64,13 +64,17 @@ int provider_peer_page(struct page *page, unsigned long *pfn, unsigned int *nr)
 	const struct peerlab_behaviour *behaviour = &prov->behaviour;
 	u32 refuse_errno = READ_ONCE(behaviour->refuse_errno);
 	u32 run_pages = READ_ONCE(behaviour->run_pages);
+	u32 flags = READ_ONCE(behaviour->flags);
 	u64 first = READ_ONCE(behaviour->refuse_first);
 	u64 count = READ_ONCE(behaviour->refuse_count);
 	unsigned long index = provider_bar_index(prov, page_index(prov, page));
 
 	watch_the_lock(prov);
-	if (READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_MIGHT_SLEEP)
+	if (flags & PEERLAB_BEHAVE_MIGHT_SLEEP)
 		might_sleep();
+	if (flags & PEERLAB_BEHAVE_LOOK_AT_HOLD &&
+	    !folio_ref_count(page_folio(page)))
+		atomic64_inc(&prov->alias_unheld);
 	if (!refuse_errno && fault_here())
 		refuse_errno = EIO;
 	if (refuse_errno && (!count || index - first < count)) {
@@ -84,7 +88,7 @@ int provider_peer_page(struct page *page, unsigned long *pfn, unsigned int *nr)
 		*nr = min_t(u64, *nr, first - index);
 	*nr = min_t(u64, *nr, prov->npages - index);
 	*pfn = prov->bar_pfn + index;
-	lie(page, READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_LIE, pfn, nr);
+	lie(page, flags & PEERLAB_BEHAVE_LIE, pfn, nr);
 	return 0;
 }
 #endif

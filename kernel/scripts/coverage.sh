@@ -12,7 +12,8 @@
 #   --series   a folder of patches or an mbox, in order (default bundled)
 #   --rigs     machines, see mutants-rigs.sh (default switch)
 #   --suites   programs to run on each, with their options (default
-#              "p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults")
+#              "p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults"); with a ";"
+#              between them a list of tests may have commas
 #   --config   of the kernel (default coverage; with debug it checks as well)
 #   --fragment settings on top, such as config/memory-only.fragment
 #   --seconds  the longest a machine may run (1800)
@@ -33,7 +34,7 @@ kernel_dir=$(dirname "$scripts")
 
 usage() {
 	[ $# -eq 0 ] || echo "coverage: $1" >&2
-	sed -n '8,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '8,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 cache='' rigs=switch suites='p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults' config=coverage seconds=1800 report='' fragment='' fresh='' build_only='' series=()
@@ -100,7 +101,9 @@ cat >"$work/bundle/suites/counters" <<-'GUEST'
 GUEST
 chmod +x "$work/bundle/suites/counters"
 commands=()
-IFS=, read -r -a programs <<<"$suites"
+separator=,
+[[ $suites != *';'* ]] || separator=';'
+IFS=$separator read -r -a programs <<<"$suites"
 for suite in "${programs[@]}"; do
 	read -r -a words <<<"$suite"
 	# A machine that comes to no end has said what it had counted before.

@@ -3,12 +3,18 @@
 # Makes a configuration for one machine out of what machine-needs.sh said about it,
 # so that runs can name it: "config: NAME".
 #
-# usage: machine-config.sh --cache DIR --needs FILE --name NAME [--all-modules] [--out DIR]
+# usage: machine-config.sh --cache DIR|--base DIR --needs FILE --name NAME [--all-modules] [--out DIR]
 #
 # The machine's own configuration is brought to the base kernel, and trimmed by the
 # kernel's localmodconfig to the modules that the machine named; --all-modules keeps
 # those of every other machine, too, and a build of it takes hours.  What the farm
-# needs (config/farm.fragment) is merged when a kernel is built.
+# needs (config/farm.fragment) is merged when a kernel is built.  --base is a tree that
+# fetch-base.sh has printed, so that nothing is fetched.
+#
+# A machine that was under test may say anything: what is no setting of a plain value
+# is refused (make would run $(...) of a text), and so is what is far too long.
+# Settings that name files are left out, as those are on the machine or at who built
+# its kernel.
 #
 # Writes OUT/NAME.config (OUT: kernel/config).  stdout: "@progress PERCENT TEXT", then
 # the settings that differ from the machine's kernel, in the form of the kernel's
@@ -26,6 +32,12 @@ usage() {
 	exit "$EXIT_USAGE"
 }
 
+# Debian's configuration has 260 KB and 3900 modules.
+NEEDS_MAX_BYTES=2097152
+MODULES_MAX=10000
+# Settings that name files which go into the kernel.
+FILES='INITRAMFS_SOURCE|EXTRA_FIRMWARE|EXTRA_FIRMWARE_DIR|SYSTEM_TRUSTED_KEYS|SYSTEM_REVOCATION_KEYS|SYSTEM_BLACKLIST_HASH_LIST|MODULE_SIG_KEY|BOOT_CONFIG_EMBED|BOOT_CONFIG_EMBED_FILE|ACPI_CUSTOM_DSDT_FILE|EFI_SBAT_FILE'
+
 cache='' needs='' name='' all_modules='' out=$(dirname "$here")/config base=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -38,10 +50,15 @@ while [ $# -gt 0 ]; do
 	*) usage "unknown argument $1" ;;
 	esac
 done
-[ -n "$cache" ] || usage "--cache is missing"
+[ -n "$cache$base" ] || usage "--cache is missing"
 [ -f "$needs" ] || usage "--needs $needs: no such file"
 [[ $name =~ ^[a-z0-9-]{1,64}$ ]] || usage "--name $name: expected small letters, digits and -"
-case $name in peerlab | debug | coverage | server) usage "--name $name: a configuration of the farm has this name" ;; esac
+[ "$(stat -Lc %s "$needs")" -le "$NEEDS_MAX_BYTES" ] || usage "--needs $needs: more than $NEEDS_MAX_BYTES bytes"
+# Only what was made here before is replaced.
+for file in "$(dirname "$here")/config/$name.config" "$out/$name.config"; do
+	[ ! -e "$file" ] || head -n 1 "$file" | grep -q '^# about: of a machine: ' ||
+		usage "--name $name: another configuration of the farm has this name"
+done
 
 if [ -z "$base" ]; then
 	fetched=$("$here/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetched"; exit "$EXIT_INFRASTRUCTURE"; }
@@ -50,8 +67,13 @@ fi
 tree=$base/tree
 work=$(mktemp -d) || fail_infrastructure "cannot make a temporary folder" "check TMPDIR"
 trap 'rm -rf "$work"' EXIT
-sed -n '/^@config$/,/^@modules$/p' "$needs" | sed '1d;$d' >"$work/.config"
-sed '1,/^@modules$/d' "$needs" | grep -E '^[a-zA-Z0-9_]+$' >"$work/names" || true
+sed -n '/^@config$/,/^@modules$/p' "$needs" | sed '1d;$d' | FILES=$FILES perl -ne '
+	next if /^\s*$/ || /^#(?! CONFIG_\w+ is not set$)/ || /^CONFIG_(?:$ENV{FILES})=/;
+	/^(?:# CONFIG_\w{1,100} is not set|CONFIG_\w{1,100}=(?:[ymn]|-?\d{1,20}|0x[0-9a-fA-F]{1,16}|"[\w .,:;\/+=@()*%!?~<>|&^\[\]{}-]{0,1000}"))$/a or
+		do { print STDERR "$.\n"; exit 1 };
+	print' >"$work/.config" 2>"$work/line" ||
+	usage "--needs $needs: line $(head -c 20 "$work/line" | head -n 1) of the configuration is no setting"
+sed '1,/^@modules$/d' "$needs" | grep -E '^[a-zA-Z0-9_]{1,100}$' | head -n "$MODULES_MAX" >"$work/names" || true
 grep -q '^CONFIG_[A-Z0-9_]*=' "$work/.config" || usage "--needs $needs: it holds no configuration"
 [ -s "$work/names" ] || usage "--needs $needs: it names no module"
 

@@ -54,8 +54,8 @@ fragments_of() {
 	local in=$work/inputs/config
 	case $1 in
 	peerlab) echo "$in/peerlab.config" ;;
-	lean) echo "$in/peerlab.config" "$in/lean.config" ;;
-	lean-debug) echo "$in/peerlab.config" "$in/lean.config" "$in/lean-debug.config" ;;
+	lean) echo "$in/peerlab.config" "$in/memory-only.fragment" ;;
+	lean-debug) echo "$in/peerlab.config" "$in/memory-only.fragment" "$in/lean-debug.config" ;;
 	esac
 }
 

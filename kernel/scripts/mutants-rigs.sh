@@ -3,7 +3,8 @@
 # The machines that mutants are tried on.  Sourced, not run.
 
 # rig_of NAME -- its configuration and arguments of boot-vm.sh up to the suites.
-# "lean" is mutants/lean.config on top of peerlab.config, "lean-debug" one more.
+# "lean" is memory-only.fragment on top of peerlab.config, "lean-debug" is
+# mutants/lean-debug.config on top of that.
 rig_of() {
 	case $1 in
 	switch | provoke) echo "lean --path switch" ;;

@@ -6,13 +6,51 @@
 # The functions below work on these, set by the caller:
 : "${store:?}" "${work:?}" "${kernel_dir:?}"
 
-# boot BUNDLE RIG LOG
+# At most so many tests of each program are chosen for a mutant.
+CHOSEN=5
+
+# tests_of NAME -- the tests that have killed it before, or that ought to: a line each.
+tests_of() {
+	local header
+	header=$(header_of "$1" X-Tests)
+	if [ -n "$header" ]; then tr ' ' '\n' <<<"$header"
+	else grep -F -m1 "| [$1]($1.patch) |" "$killers" | grep -oE '`[A-Za-z0-9_.]+`' | tr -d '`' | awk '!seen[$0]++'; fi
+}
+
+# chosen_for RIG MUTANT... -- the suites of that rig with the tests of these mutants
+# alone, in one line as suites_of() says it; nothing without --killers.
+chosen_for() {
+	local rig=$1 name list='' hmm='' program=p2p_functional options=--oracle=stdio known
+	shift
+	[ -n "$killers" ] || return 0
+	case $rig in
+	rdma) program=p2p_rdma options='' ;;
+	provoke) options=--provoke ;;
+	esac
+	known=$("$store/suites/$tests_key-$series_key/$program" --list)
+	for name; do
+		case " $(header_of "$name" X-Rig) " in *" $rig "*) ;; '  ') [ "$rig" = switch ] || continue ;; *) continue ;; esac
+		list+=$(tests_of "$name" | grep -xF -- "$known" | head -n $CHOSEN | sed 's/$/,/' | tr -d '\n') || true
+		hmm+=$(tests_of "$name" | grep '^hmm' | head -n $CHOSEN | sed 's/^/ -r /' | tr -d '\n') || true
+	done
+	list=$(tr ',' '\n' <<<"$list" | sort -u | grep . | paste -sd,) || true
+	hmm=$(grep -oE -- '-r [^ ]+' <<<"$hmm" | sort -u | paste -sd' ') || true
+	case $rig in switch | debug) ;; *) hmm='' ;; esac
+	[ -z "$list" ] || printf ' %s' "-- $program --list -- marked $program $options --only $list"
+	[ -z "$hmm" ] || printf ' %s' "-- hmm-tests -l -- marked hmm-tests $hmm"
+}
+
+# baseline_of RIG -- the name of the file with what the series does there.
+baseline_of() { echo "baseline-$1${killers:+-chosen}"; }
+
+# boot BUNDLE RIG LOG MUTANT... -- with all tests, or those chosen for these mutants.
 boot() {
-	local config args suites
+	local config args suites chosen
 	read -r config args < <(rig_of "$2")
 	: "$config"
 	read -r -a args <<<"$args"
-	read -r -a suites <<<"$(suites_of "$2")"
+	chosen=$(chosen_for "$2" "${@:4}")
+	read -r -a suites <<<"${chosen:-$(suites_of "$2")}"
 	# boot-vm.sh fails when a test kills the mutant, which is no error here.
 	nice -n 5 "$here/boot-vm.sh" --bundle "$1" "${args[@]}" --timeout "$seconds" "${suites[@]}" \
 		>"$3" 2>&1 || true
@@ -63,7 +101,7 @@ read_log() {
 # known_splats: kernel messages that the unbroken series causes, too.
 # judge NAME RIG -- the tests that killed it there, one a line.
 judge() {
-	awk -v baseline="$store/results/baseline-$2" '
+	awk -v baseline="$store/results/$(baseline_of "$2")" '
 		BEGIN {
 			while ((getline line <baseline) > 0) {
 				split(line, f, " ")
@@ -89,14 +127,20 @@ judge() {
 		}' "$work/$1.$2.result" | awk '!seen[$0]++'
 }
 
-# table_rows -- one for each mutant, from the results that are still true.
+# table_rows [FILE] -- one for each mutant, from the results that are still true; of
+# those that this call was not about as it stands in FILE.
 table_rows() {
-	local name kills shown count
+	local name kills shown count before
 	echo '| mutant | what it breaks | rig | killed by |'
 	echo '|---|---|---|---|'
 	for file in "$kernel_dir"/mutants/*.patch; do
 		name=$(basename "$file" .patch)
 		[ -z "$(header_of "$name" X-Drill)" ] || continue
+		case ,${only:-$name}, in
+		*",$name,"*) ;;
+		*)	before=$(grep -F -m1 "| [$name]($name.patch) |" "${1-/dev/null}" || true)
+			[ -z "$before" ] || { printf '%s\n' "$before"; continue; } ;;
+		esac
 		kills='' shown='not run'
 		if fresh='' have_result "$name"; then
 			kills=$(sed -n 's/^killed [^ ]* //p' "$store/results/$name.mutant" | sort -u)
@@ -113,7 +157,7 @@ table_rows() {
 # write_table FILE -- the rows into it, between the marker lines.
 write_table() {
 	local begin='<!-- mutants: written by scripts/run-mutants.sh -->' end='<!-- mutants: end -->'
-	table_rows >"$work/rows"
+	table_rows "$1" >"$work/rows"
 	if grep -qxF "$begin" "$1" 2>/dev/null; then
 		awk -v begin="$begin" -v end="$end" -v rows="$work/rows" '
 			$0 == begin { print; while ((getline line <rows) > 0) print line; skip = 1 }

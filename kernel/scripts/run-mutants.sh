@@ -6,12 +6,16 @@
 #
 # usage: run-mutants.sh --cache DIR [--only NAME,...] [--jobs N] [--table FILE]
 #                       [--keep-kills] [--fresh] [--seconds N] [--logs DIR]
+#                       [--killers FILE]
 #        run-mutants.sh --list
 #        run-mutants.sh --generated OPTION...   mutants by machine: mutants/campaign.sh
 #
 # --only        these mutants (file names without .patch)
 # --jobs        number of machines at once (1); the next kernel is built meanwhile
-# --table       write the result into FILE, between its marker lines
+# --table       write the result into FILE, between its marker lines; with --only
+#               the rows of those mutants, the others stay as they are
+# --killers     of each mutant only the tests that its row in FILE's table names, or
+#               its header "X-Tests:", a few at most.  Who lives has no verdict yet.
 # --keep-kills  a mutant that was killed stays so when only tests were added
 # --fresh       forget earlier results
 # --seconds     the longest a machine may run (400)
@@ -35,17 +39,18 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "run-mutants: $1" >&2
-	sed -n '7,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' only='' jobs=1 table='' keep_kills='' fresh='' seconds=400 logs='' list=''
+cache='' only='' jobs=1 table='' killers='' keep_kills='' fresh='' seconds=400 logs='' list=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
 	--only) only=${2-}; shift 2 || usage ;;
 	--jobs) jobs=${2-}; shift 2 || usage ;;
 	--table) table=${2-}; shift 2 || usage ;;
+	--killers) killers=${2-}; shift 2 || usage ;;
 	--seconds) seconds=${2-}; shift 2 || usage ;;
 	--logs) logs=${2-}; shift 2 || usage ;;
 	--keep-kills) keep_kills=1; shift ;;
@@ -87,6 +92,7 @@ if [ -n "$list" ]; then
 	exit 0
 fi
 [ -n "$cache" ] || usage "--cache is missing"
+[ -z "$killers" ] || [ -f "$killers" ] || usage "--killers $killers: no such file"
 for name in ${only//,/ }; do
 	[ -f "$kernel_dir/mutants/$name.patch" ] || usage "--only $name: there is no mutants/$name.patch"
 done
@@ -180,7 +186,7 @@ series_key=$(
 mkdir "$work/inputs"
 mkdir "$work/inputs/config"
 cp -r "$kernel_dir"/{module,selftests} "$work/inputs/"
-cp "$kernel_dir"/config/peerlab.config "$kernel_dir"/mutants/lean*.config "$work/inputs/config/"
+cp "$kernel_dir"/config/{peerlab.config,memory-only.fragment} "$kernel_dir"/mutants/lean-debug.config "$work/inputs/config/"
 [ ! -d "$work/stage/tools" ] || cp -r "$work/stage/tools" "$work/inputs/"
 tests_key=$( (cd "$work/inputs" && hash_tree .) )
 
@@ -193,10 +199,11 @@ tests_key=$( (cd "$work/inputs" && hash_tree .) )
 
 # run_baseline RIG -- what the series does; twice, only what passes both times counts.
 run_baseline() {
-	local rig=$1 config key round bundle
+	local rig=$1 config key round bundle result
 	read -r config _ < <(rig_of "$rig")
 	key="key $series_key $tests_key"
-	[ "$(head -1 "$store/results/baseline-$rig" 2>/dev/null)" != "$key" ] || return 0
+	result=$store/results/$(baseline_of "$rig")
+	[ "$(head -1 "$result" 2>/dev/null)" != "$key$(chosen_for "$rig" "${mutants[@]}")" ] || return 0
 	note "baseline of rig $rig"
 	bundle=$store/baseline-$config
 	if [ "$(cat "$bundle.key" 2>/dev/null)" != "$key" ]; then
@@ -209,11 +216,11 @@ run_baseline() {
 	# This machine is one of the --jobs.
 	await $((jobs - 1))
 	for round in 1 2; do
-		boot "$bundle" "$rig" "$logs/baseline.$rig.$round.log"
+		boot "$bundle" "$rig" "$logs/baseline.$rig.$round.log" "${mutants[@]}"
 		read_log "$logs/baseline.$rig.$round.log" >"$work/baseline.$round"
 	done
 	{
-		echo "$key"
+		echo "$key$(chosen_for "$rig" "${mutants[@]}")"
 		grep -h '^splat' "$work"/baseline.[12] | sort -u || true
 		grep -E '^(pass|way)' "$work/baseline.1" | sort -u | comm -12 - <(grep -E '^(pass|way)' "$work/baseline.2" | sort -u) || true
 		grep -h -E '^(fail|crash|hang) ' "$work"/baseline.[12] | sort -u || true
@@ -222,7 +229,7 @@ run_baseline() {
 		"see $logs/baseline.$rig.1.log"
 	grep -E '^(fail|crash|hang|splat) ' "$work/baseline" | sed "s/^/# on rig $rig without a mutant: /" || true
 	note "rig $rig: $(grep -c '^pass' "$work/baseline") tests pass"
-	mv "$work/baseline" "$store/results/baseline-$rig"
+	mv "$work/baseline" "$result"
 }
 
 # result_key NAME -- patch, rigs and series; then the tests.
@@ -253,6 +260,8 @@ report() {
 		survivors=$((survivors + 1))
 		sed -n 's/^problem /# /p' "$file"
 		echo "not ok $number $1 # $(grep -q '^problem' "$file" && echo 'no verdict' || echo 'survived: a test is missing')"
+		# Only all tests together can say that none kills it.
+		[ -z "$killers" ] || rm -f "$file"
 	fi
 }
 
@@ -262,7 +271,7 @@ test_mutant() {
 	result_key "$name" >"$work/$name.mutant"
 	for rig in $2; do
 		read -r config _ < <(rig_of "$rig")
-		boot "$work/bundle-$name-$config" "$rig" "$logs/$name.$rig.log"
+		boot "$work/bundle-$name-$config" "$rig" "$logs/$name.$rig.log" "$name"
 		read_log "$logs/$name.$rig.log" >"$work/$name.$rig.result"
 		judge "$name" "$rig" | sed "s/^/killed $rig /" >>"$work/$name.mutant"
 		sed "s/^/saw $rig /" "$work/$name.$rig.result" >>"$work/$name.mutant"

@@ -85,6 +85,19 @@ head -n 3 "$work/configs/epyc-1.config" | grep -qx '# whole: yes'; result machin
 "${machine_config[@]}" --name all --all-modules >/dev/null 2>&1
 [ "$(grep -c '=m$' "$work/configs/all.config")" = 3 ]; result machine_config.keeps_every_module_when_told $?
 ! "${machine_config[@]}" --name debug >/dev/null 2>&1; result machine_config.leaves_the_farms_own_alone $?
+! "${machine_config[@]}" --name lab-server >/dev/null 2>&1; result machine_config.leaves_each_of_the_farms_own_alone $?
+"${machine_config[@]}" --name epyc-1 >/dev/null 2>&1; result machine_config.replaces_what_it_made $?
+# shellcheck disable=SC2016 # nothing is to be expanded here, and by make neither
+for line in 'CONFIG_LOCALVERSION="$(shell id)"' 'CONFIG_LOCALVERSION="`id`"' 'include /etc/passwd' 'CONFIG_X=y; id' 'CONFIG_X="a" "b"' 'CONFIG_X=$(Y)'; do
+	printf '@config\nCONFIG_PCI=y\n%s\n@modules\nnvme\n' "$line" >"$work/needs"
+	contains "machine_config.refuses.${line// /_}" "$("${machine_config[@]}" --name x 2>&1)" 'line 2 of the configuration is no setting'
+done
+printf '@config\nCONFIG_PCI=y\nCONFIG_INITRAMFS_SOURCE="/etc/initrd"\n# a comment\n# CONFIG_NVME is not set\n@modules\nnvme\n' >"$work/needs"
+"${machine_config[@]}" --name files >/dev/null 2>&1
+[ "$(grep -c INITRAMFS "$work/configs/files.config")" = 0 ]; result machine_config.leaves_out_files_of_the_machine $?
+grep -qx '# CONFIG_NVME is not set' "$work/configs/files.config"; result machine_config.keeps_what_is_not_set $?
+{ printf '@config\nCONFIG_PCI=y\n'; head -c 2200000 /dev/zero | tr '\0' '\n'; printf '@modules\nnvme\n'; } >"$work/needs"
+contains machine_config.has_a_limit "$("${machine_config[@]}" --name x 2>&1)" 'more than 2097152 bytes'
 printf '@config\n@modules\nnvme\n' >"$work/needs"
 contains machine_config.needs_a_configuration "$("${machine_config[@]}" --name x 2>&1)" 'it holds no configuration'
 

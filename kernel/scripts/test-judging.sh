@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 verdict() {
 	(
 		set -e
-		store=$work/store work=$work/verdict kernel_dir=$kernel_dir
+		store=$work/store work=$work/verdict killers=''
 		mkdir -p "$store/results" "$work"
 		. "$here/mutants-verdict.sh"
 		log() { printf 'KTAP version 1\n# test: F01.x\n%sok 1 F01.x\n# kernel: F01.x %s\nboot-vm: done 1\n' "$2" "$1"; }
@@ -32,6 +32,65 @@ text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_unmap_pfn+0x12/0x99, CPU#1: p2
 [[ $text == 'F01.x (WARNING: mm/hmm.c at hmm_dma_unmap_pfn'*')' ]]; result verdict.a_new_message_kills $? "$text"
 text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77' ram)
 [ "$text" = 'F01.x (went through RAM)' ]; result verdict.another_way_kills $? "$text"
+
+# -- the table: a call about some mutants leaves the rows of the others as they are
+table() {
+	(
+		set -e
+		only=$1 work=$work/rows killers=''
+		store=$work/store kernel_dir=$work
+		mkdir -p "$store/results" "$work/mutants"
+		touch "$work"/mutants/{a,b,c}.patch
+		header_of() { :; }
+		title_of() { echo "what $1 breaks"; }
+		have_result() { [ "$1" = a ]; }
+		echo 'killed switch F02.y' >"$store/results/a.mutant"
+		. "$here/mutants-verdict.sh"
+		printf '%s\n' before '<!-- mutants: written by scripts/run-mutants.sh -->' '| [a](a.patch) | old | switch | not run |' \
+			'| [b](b.patch) | old | switch | `F01.x` |' '<!-- mutants: end -->' after >"$work/README"
+		write_table "$work/README"
+		grep -v '^| mutant\|^|---' "$work/README" | sed -n '3,5s/^.*patch) //p; 1p; 6,$p'
+	)
+}
+text=$(table a)
+[ "$text" = "$(printf '%s\n' before '| what a breaks | switch | `F02.y` |' '| old | switch | `F01.x` |' '| what c breaks | switch | not run |' '<!-- mutants: end -->' after)" ]
+result table.rows_of_others_stay $? "$text"
+text=$(table '')
+[[ $text == *'what b breaks | switch | not run'* ]]; result table.all_rows_are_written_anew $? "$text"
+
+# -- the tests that are chosen for a mutant: those that killed it before
+chosen() {
+	(
+		set -e
+		store=$work/store tests_key=t series_key=s killers=$work/rows/README
+		mkdir -p "$store/suites/t-s"
+		printf '#!/bin/sh\nprintf "%%s\\n" F01.x F02.y F03.z\n' >"$store/suites/t-s/p2p_functional"
+		chmod +x "$store/suites/t-s/p2p_functional"
+		printf '%s\n' '| [a](a.patch) | what | switch | `F02.y` (hang), `F01.x`, `F09.gone`, `hmm_peer.huge` |' \
+			'| [b](b.patch) | what | iommu | `F03.z` |' >"$killers"
+		header_of() { case $1$2 in bX-Rig) echo iommu ;; cX-Tests) echo F03.z ;; esac; }
+		kernel_dir=$work . "$here/mutants-verdict.sh"
+		chosen_for "$@"
+	)
+}
+text=$(chosen switch a b c)
+[ "$text" = ' -- p2p_functional --list -- marked p2p_functional --oracle=stdio --only F01.x,F02.y,F03.z -- hmm-tests -l -- marked hmm-tests -r hmm_peer.huge' ]
+result chosen.of_the_table_and_the_header $? "$text"
+text=$(chosen iommu a b)
+[ "$text" = ' -- p2p_functional --list -- marked p2p_functional --oracle=stdio --only F03.z' ]; result chosen.of_the_rig $? "$text"
+
+# -- tables of what a machine said
+printf '%s\r\n' 'KTAP version 1' 1..3 '# test: E01.map_ram' '# 3 faults, 2 of them made it fail' 'ok 1 E01.map_ram' \
+	'# 5 faults, 0 of them made it fail; there is no time for more' 'ok 2 E01.touch' '# test: E01.fork' 'ok 3 E01.fork # SKIP no fork' \
+	'boot-vm: p2p_faults exit 0' 'KTAP version 1' 1..3 'ok 1 F01.x' 'not ok 2 F02.x' >"$work/console"
+text=$("$here/tables.sh" suites "$work/console" || true)
+[ "$(tail -n 2 <<<"$text")" = "$(printf '%s\n' '| p2p_faults | 2 | 0 | 1 |  |' '| the last | 1 | 1 | 0 | the machine stopped after 2 of 3 |')" ]
+result tables.suites $? "$text"
+text=$("$here/tables.sh" faults "$work/console") &&
+	[ "$(tail -n 4 <<<"$text")" = "$(printf '%s\n' '| `map_ram` | 3 | 2 |  |' '| `touch` | 5 | 0 | no time for more |' '| `fork` | – | – | skipped: no fork |' '| all | 8 | 2 | |')" ]
+result tables.faults $? "$text"
+"$here/tables.sh" suites "$work/console" >/dev/null; [ $? -eq 1 ]
+result tables.a_failure_is_one $?
 
 # -- coverage: a program stands in for the kernel, gcov is the real one
 mkdir -p "$work/cover"/{before/mm,after/mm,tree/mm,gcda}

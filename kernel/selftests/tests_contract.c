@@ -278,10 +278,12 @@ void f13_walk_while_pages_move(void)
 {
 	time_t end = time(NULL) + limit_here(RACE_S);
 	struct mover mover = { .memory = memory_alloc(2 * HUGE, true) };
-	unsigned long walks = 0, aliases = 0;
+	unsigned long walks = 0, aliases = 0, unheld;
 	struct peerlab_map map;
 	int ret;
 
+	unheld = provider_counters().alias_unheld;
+	provider_behave_flags(PEERLAB_BEHAVE_LOOK_AT_HOLD);
 	REQUIRE(!pthread_create(&mover.thread, NULL, move_about, &mover),
 		"pthread_create");
 	while (time(NULL) < end) {
@@ -297,6 +299,10 @@ void f13_walk_while_pages_move(void)
 		  aliases, mover.rounds);
 	EXPECT(mover.rounds, "nothing has moved");
 	EXPECT(aliases || !path_reachable(), "no alias was seen");
+	unheld = provider_counters().alias_unheld - unheld;
+	EXPECT(!unheld, "the provider was asked %lu times for a page that nothing holds",
+	       unheld);
+	provider_behave(0, 0);
 	client_unmap(client_fd);
 
 	/* And still the right page is found. */

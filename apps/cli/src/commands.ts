@@ -48,9 +48,16 @@ const REASON = {
   isRequired: true,
 } as const;
 
+const CONFIG_OF_AGENT = {
+  flags: '--config <file>',
+  help: 'the config of the agent',
+  kind: 'text',
+  isRequired: true,
+} as const;
+
 /** Options of both commands that look at one machine. */
 const ENROLMENT = {
-  config: { flags: '--config <file>', help: 'the config of the agent', kind: 'text', isRequired: true },
+  config: CONFIG_OF_AGENT,
   act: {
     flags: '--act',
     help: 'also prove what changes it: a line on its console, its power, and a crash after which it has to come back. With `check` the agent must be stopped',
@@ -378,6 +385,20 @@ export const COMMANDS: readonly Command[] = [
       description: { flags: '--description <text>', help: 'for people', kind: 'text' },
     },
     (context, [name = ''], options) => enrolHere(context, ['add', name, ...passedOn(options)]),
+  ),
+  command(
+    'machine configure <machine>',
+    'on the host of its agent: makes a kernel configuration out of that of the machine’s own kernel, with the modules that it needs, for runs to name (`config: NAME`), and prints what differs from its kernel',
+    {
+      config: CONFIG_OF_AGENT,
+      as: { flags: '--as <name>', help: 'what runs call it; the name of the machine unless given', kind: 'text' },
+      allModules: {
+        flags: '--all-modules',
+        help: 'keep the modules of every other machine, too: a build takes hours',
+        kind: 'flag',
+      },
+    },
+    (context, [name = ''], options) => enrolHere(context, ['configure', name, ...passedOn(options)]),
   ),
   command('agents', 'lists the agents with site, state, capabilities and version', {}, ({ api }) => listAgents(api)),
   command(

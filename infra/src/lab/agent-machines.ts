@@ -43,8 +43,8 @@ function agentMachine({ definition, paths, sshPort, privateKeyFile, hostKey, bmc
     kernelArguments: definition.kernelArguments,
     firmwareSeconds: FIRMWARE_SECONDS,
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
-    ...(bmc === null ? plainDrivers(paths) : serverDrivers(definition.name)),
-    boot: { driver: 'grub' },
+    ...(bmc === null ? plainDrivers(paths) : serverDrivers(definition)),
+    boot: { driver: definition.server?.boot ?? 'grub' },
     deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
     ...linkOf(definition),
   };
@@ -57,10 +57,10 @@ const plainDrivers = (paths: MachinePaths): object => ({
 });
 
 /** A server keeps what is written to its disk: nothing but its BMC and its own tools put it back. */
-const serverDrivers = (name: string): object => ({
+const serverDrivers = ({ name, server }: MachineDefinition): object => ({
   power: { driver: 'ipmi', bmc: name },
   console: { driver: 'sol', bmc: name },
-  initramfs: { driver: 'initramfs-tools' },
+  ...(server === undefined ? {} : { initramfs: { driver: server.initramfs ?? 'initramfs-tools' } }),
 });
 
 /** The network of a pair. Kernels call its device by different names, and the image gives it no address. */

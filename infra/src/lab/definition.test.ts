@@ -216,6 +216,18 @@ describe('a server', () => {
     expect(ipmi).toBe('socket,id=ipmi,host=127.0.0.1,port=22202,reconnect=1');
   });
 
+  test('names the boot loader and the initramfs tool of its image to the agent', () => {
+    const driversOf = (name: string) => {
+      const at = { definition: machine(name), paths: machinePaths('/state', name, {}, 1000), sshPort: 22_119 };
+      return agentMachines([{ ...at, privateKeyFile: '/key', hostKey: 'x', bmc: { port: 1, passwordFile: '/p' } }])
+        .machines[0];
+    };
+    const debian = { boot: { driver: 'grub' }, initramfs: { driver: 'initramfs-tools' } };
+    expect(driversOf('s-uefi')).toMatchObject(debian);
+    expect(driversOf('s-two-sockets')).toMatchObject(debian);
+    expect(driversOf('s-dracut')).toMatchObject({ boot: { driver: 'systemd-boot' }, initramfs: { driver: 'dracut' } });
+  });
+
   test('is described to the agent by its BMC, without a disk that could be thrown away', () => {
     const described = agentMachines([
       {

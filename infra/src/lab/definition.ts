@@ -15,6 +15,9 @@ export type Clock = 'host' | 'instructions';
 export interface ServerHardware {
   /** Folder below rootfs/servers that its disk image is built from. */
   image: string;
+  /** What that image boots by, and what makes its initramfs; undefined = GRUB, and initramfs-tools. */
+  boot?: 'systemd-boot';
+  initramfs?: 'dracut';
   /** Its firmware boots what Microsoft, Debian or the lab signed, and nothing else. */
   secureBoot?: true;
 }

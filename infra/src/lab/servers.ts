@@ -11,7 +11,7 @@ const common = {
   topology: 'switch',
   iommu: 'none',
   clock: 'host',
-  // The image's own grub.cfg has what an emulated machine needs.
+  // The default kernel of the image has what an emulated machine needs.
   kernelArguments: [],
   cpus: 1,
   memoryMiB: 2048,
@@ -53,5 +53,14 @@ export const SERVERS: readonly MachineDefinition[] = [
     description: "Virtual server: UEFI with Secure Boot and the lab's certificate, shim, GRUB, root on NVMe, a BMC",
     labels: labels('secure'),
     server: { image: 's-secure', secureBoot: true },
+  },
+  {
+    ...common,
+    name: 's-dracut',
+    description:
+      'Virtual server: UEFI, root on a subvolume of btrfs on NVMe, dracut, systemd-boot, a BMC with serial over LAN',
+    // A set of its own: the kernel of runs/servers.yaml has no btrfs.
+    labels: labels('server-dracut'),
+    server: { image: 's-dracut', boot: 'systemd-boot', initramfs: 'dracut' },
   },
 ];

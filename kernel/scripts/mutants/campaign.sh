@@ -8,14 +8,15 @@
 #
 # usage: campaign.sh --cache DIR [--series bundled|PATH]... [--rigs NAME,...]
 #                    [--files REGEX] [--kinds KIND,...] [--suites NAME,...]
-#                    [--config NAME] [--patience SECONDS] [--seconds N]
-#                    [--report FILE] [--build-only]
+#                    [--config NAME] [--fragment FILE] [--patience SECONDS]
+#                    [--seconds N] [--report FILE] [--build-only]
 #
 #   --series    a folder of patches or an mbox, in order (default bundled)
 #   --rigs      see run-mutants.sh (default switch)
 #   --files --kinds  as for generate.pl
 #   --suites    programs to map (default p2p_functional,hmm_tests; rdma: p2p_rdma)
 #   --config    of the kernel (default peerlab; debug for locks and RCU)
+#   --fragment  settings on top, such as config/memory-only.fragment
 #   --patience  the longest time for one mutant on one rig; 0 is no limit (0)
 #   --seconds   stop after so long; called again, it goes on where it was (0)
 #   --report    write the tables into FILE
@@ -34,14 +35,14 @@ kernel_dir=$(dirname "$scripts")
 
 usage() {
 	[ $# -eq 0 ] || echo "campaign: $1" >&2
-	sed -n '9,25s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '9,26s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
-cache='' rigs=switch files='' kinds='' suites='' config=peerlab patience=0 seconds=0 report='' build_only='' series=()
+cache='' rigs=switch files='' kinds='' suites='' config=peerlab fragment='' patience=0 seconds=0 report='' build_only='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--build-only) build_only=1; shift; continue ;;
-	--cache | --series | --rigs | --files | --kinds | --suites | --config | --patience | --seconds | --report) ;;
+	--cache | --series | --rigs | --files | --kinds | --suites | --config | --fragment | --patience | --seconds | --report) ;;
 	*) usage "unknown argument $1" ;;
 	esac
 	[ $# -gt 1 ] || usage "$1: the value is missing"
@@ -55,6 +56,7 @@ done
 [[ $patience =~ ^[0-9]+$ && $seconds =~ ^[0-9]+$ ]] || usage "--patience and --seconds: expected a number"
 for rig in ${rigs//,/ }; do rig_of "$rig" >/dev/null || usage "there is no rig $rig"; done
 [ ${#series[@]} -gt 0 ] || series=(bundled)
+[ -z "$fragment" ] || [ -f "$fragment" ] || usage "--fragment $fragment: no such file"
 [ -z "$report" ] || report=$(realpath -m -- "$report")
 began=$SECONDS
 
@@ -66,13 +68,14 @@ open_workplace campaigns
 stage_series "$base" "${series[@]}"
 build=()
 for one in "${series[@]}"; do build+=(--series "$one"); done
+[ -z "$fragment" ] || build+=(--fragment "$fragment")
 generate=("$here/generate.pl" --before "$base/tree" --after "$work/after")
 [ -z "$files" ] || generate+=(--files "$files")
 [ -z "$kinds" ] || generate+=(--kinds "$kinds")
 "${generate[@]}" --list >"$work/list"
 [ -s "$work/list" ] || usage "nothing can be made of the lines that this series adds"
 # The code, what can be made of it and the kernel it goes into; not the tests.
-key=$({ cut -f2- "$work/list"; echo "$config"; cat "$base/source.sha256" "$work"/patches/*.patch "$here"/*.pm; } | sha256sum | cut -c1-16)
+key=$({ cut -f2- "$work/list"; echo "$config"; cat ${fragment:+"$fragment"} "$base/source.sha256" "$work"/patches/*.patch "$here"/*.pm; } | sha256sum | cut -c1-16)
 folder=$cache/kernel/campaigns/$key
 mkdir -p "$folder/logs"
 exec 9>"$folder/.lock"

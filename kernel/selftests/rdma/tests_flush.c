@@ -88,6 +88,8 @@ void test_flush_range(void)
 	       "a flush has taken the page for writing");
 	EXPECT(!page_present(memory + 6 * PAGE),
 	       "a page behind what was flushed was faulted in");
+	require_success(flush(&raw, 6 * PAGE, 1), "flush of a byte");
+	EXPECT(page_present(memory + 6 * PAGE), "a byte was not flushed");
 	REQUIRE(!mprotect(memory, PAGE, PROT_READ), "mprotect: %m");
 	require_success(flush(&raw, 0, PAGE), "flush of a read-only page");
 

@@ -19,7 +19,7 @@ const BOOT_MS = 20 * 60_000;
 interface LabMachines {
   /** What kernels are signed with, where a machine has Secure Boot. */
   signing?: { keyFile: string; certificateFile: string };
-  bmcs: Record<string, object>;
+  bmcs: Record<string, { port: number; user: string; passwordFile: string }>;
   machines: { name: string; shell: { port: number; privateKeyFile: string; hostKey: string } }[];
 }
 
@@ -50,9 +50,10 @@ export class BareSite {
   }
 
   static async start(machine: string): Promise<BareSite> {
+    const farm = await TestFarm.start();
     const folder = await mkdtemp(join(tmpdir(), 'peerlab-site-'));
     await chmod(folder, 0o755);
-    const site = new BareSite(await TestFarm.start(), folder, machine);
+    const site = new BareSite(farm, folder, machine);
     try {
       await site.#begin();
       return site;
@@ -110,7 +111,10 @@ export class BareSite {
       '--fingerprint',
       fingerprint,
     ];
-    const args = ['machine', 'add', this.machine, '--config', this.configFile, ...where, ...more];
+    return this.#command('machine', 'add', this.machine, '--config', this.configFile, ...where, ...more);
+  }
+
+  #command(...args: string[]): Promise<Ended> {
     const child = this.#spawn('apps/cli/dist/main.js', args);
     const [stdout, stderr]: [string[], string[]] = [[], []];
     child.stdout?.on('data', (piece: Buffer) => stdout.push(piece.toString()));
@@ -141,18 +145,18 @@ export class BareSite {
     return (await answer).stdout;
   }
 
-  /**
-   * Makes the configuration `name` out of that of the server's own kernel, as kernel/README.md says, where builds of this
-   * site find it. The agent reads which there are when it starts.
-   */
-  async configureKernel(name: string): Promise<void> {
-    const scripts = join(this.folder, 'kernel/scripts');
-    const needs = join(this.folder, 'needs');
-    await writeFile(needs, await this.shell('sh -s', await readFile(join(scripts, 'machine-needs.sh'), 'utf8')));
-    const cache = join(cacheFolder(), 'builder');
-    const args = ['--cache', cache, '--needs', needs, '--name', name];
-    const { stdout } = await promisify(execFile)(join(scripts, 'machine-config.sh'), args, { maxBuffer: 2 ** 24 });
-    this.output += stdout;
+  /** Tells the BMC of the server, beside the agent, as somebody else might. Resolves when it took the order. */
+  async power(order: 'off' | 'reset'): Promise<void> {
+    const bmc = this.#machines.bmcs[this.machine];
+    if (bmc === undefined) throw new Error('the lab described no BMC');
+    const login = ['-I', 'lanplus', '-C', '17', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
+    const args = [...login, '-f', bmc.passwordFile, 'chassis', 'power', order];
+    await promisify(execFile)('ipmitool', args, { timeout: 60_000 });
+  }
+
+  /** `peerlab machine configure` for the server. The agent reads which configurations there are when it starts. */
+  configureKernel(name: string): Promise<Ended> {
+    return this.#command('machine', 'configure', this.machine, '--config', this.configFile, '--as', name);
   }
 
   /** Whether the agent recorded the server's console when it last said something of it. */

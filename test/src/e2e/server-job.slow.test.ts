@@ -1,81 +1,36 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { AttemptDetail, RunDetail, RunSpec } from '@peerlab/contracts';
+import type { AttemptDetail, RunDetail } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import { BareSite, type Ended } from './bare-site.js';
-import { attemptsOf, awaitEnd, runToTheEnd, wholeLog } from './started-farm.js';
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const SERVER = 's-uefi';
-/** A disk image, and four boots of a distribution's own kernel under emulation beside other work. */
-const ENROL_MS = 60 * 60_000;
-/** A kernel of a distribution's configuration, and a test on the server. */
-const RUN_MS = 120 * 60_000;
+import type { BareSite, Ended } from './bare-site.js';
+import { ENROL_MS, enrolServer, expectEnrolled, RUN_MS, SERVER, ServerRuns } from './enrolled-server.js';
+import { awaitEnd, runToTheEnd, wholeLog } from './started-farm.js';
 
 describe('a server, from the config of an agent that has no machine', () => {
   let site: BareSite;
   let enrolled: Ended;
+  let runs: ServerRuns;
 
   beforeAll(async () => {
-    site = await BareSite.start(SERVER);
-    const acting = ['--act', '--confirm', SERVER];
-    enrolled = await site.enrol('--bmc', SERVER, '--console', 'sol', '--labels', 'set=server', ...acting);
+    ({ site, enrolled } = await enrolServer());
+    runs = new ServerRuns(site);
   }, ENROL_MS);
   afterAll(() => site?.remove());
 
-  const spec = async (): Promise<RunSpec> =>
-    parse(await readFile(join(root, 'infra/runs/servers.yaml'), 'utf8')) as RunSpec;
-  const testsOf = async (run: RunDetail): Promise<AttemptDetail[]> =>
-    (await attemptsOf(site.client, run)).filter(({ kind }) => kind === 'test');
-  const said = async (attempt: AttemptDetail, pattern: RegExp): Promise<string[]> =>
-    (await wholeLog(site.client, attempt.id, 'agent')).map(({ text }) => text).filter((text) => pattern.test(text));
-  /** The server runs its own kernel, with every device, and nothing else lies on it. */
-  async function expectRestored(attempt: AttemptDetail): Promise<void> {
-    expect(attempt.restored).toBe(true);
-    const of = (phase: string) => attempt.kernels.find((kernel) => kernel.phase === phase);
-    expect(of('default-after')?.buildId).toBe(of('default-before')?.buildId);
-    expect(of('default-after')?.bootId).not.toBe(of('default-before')?.bootId);
-    expect(await said(attempt, /^restore: all \d+ PCI functions of before are there$/)).not.toEqual([]);
-    expect(await said(attempt, /^restore: fingerprint [0-9a-f]{12}… as pinned/)).toHaveLength(1);
-    const left = await site.shell('ls /boot /lib/modules; cat /boot/grub/custom.cfg; grub-editenv - list; true');
-    expect(left).not.toMatch(/peerlab-[0-9a-f]{8}|next_entry=./);
-  }
+  it('is enrolled with every step, and its fallback proven', () => expectEnrolled(site, enrolled));
 
-  it('is enrolled with every step, and its fallback proven', async () => {
-    expect(enrolled.code, enrolled.stdout + enrolled.stderr).toBe(0);
-    expect(enrolled.stdout).not.toMatch(/^. (?:fail|warn) /m);
-    expect(enrolled.stdout).toMatch(/pass root .* ext4 on \/dev\/mapper\/server-root; initramfs-tools makes/);
-    expect(enrolled.stdout).toMatch(/pass power-cycle .* after a power cycle, with all its devices/);
-    expect(enrolled.stdout).toMatch(/pass fallback .* after a crash the default kernel came back by itself/);
-    const config = parse(await readFile(site.configFile, 'utf8')) as { machines: unknown };
-    expect(config.machines).toMatchObject([
-      {
-        name: SERVER,
-        power: { driver: 'ipmi', bmc: SERVER },
-        console: { driver: 'sol', bmc: SERVER },
-        initramfs: { driver: 'initramfs-tools' },
-      },
-    ]);
-  });
-
-  describe('with the agent started on that config', () => {
+  describe('with the agent started on that config, and a kernel of its own configuration', () => {
     let run: RunDetail;
     let attempt: AttemptDetail;
 
     beforeAll(async () => {
       if (enrolled.code !== 0) throw new Error('the server was not enrolled');
-      await site.startAgent();
-      run = await runToTheEnd(site.client, JSON.stringify(await spec()), RUN_MS);
-      const last = (await testsOf(run)).at(-1);
-      if (last === undefined) throw new Error(`no server was tested: ${JSON.stringify(run.jobViews, null, 1)}`);
-      attempt = last;
+      await runs.start();
+      run = await runToTheEnd(site.client, JSON.stringify(await runs.spec()), RUN_MS);
+      attempt = await runs.lastTestOf(run);
     }, RUN_MS);
 
     it('makes the initramfs of the candidate on the server, with the way to its root', async () => {
-      expect(await said(attempt, /^flash: initramfs-tools made \/boot\/\S+-initrd\.img/)).toHaveLength(1);
-      const [chain = ''] = await said(attempt, /^flash: root /);
+      expect(await runs.said(attempt, /^flash: initramfs-tools made \/boot\/\S+-initrd\.img/)).toHaveLength(1);
+      const [chain = ''] = await runs.said(attempt, /^flash: root /);
       expect(chain).toMatch(
         /^flash: root \/dev\/mapper\/server-root \(ext4\): built in .*; in the initramfs .*\blvm\b/,
       );
@@ -102,16 +57,11 @@ describe('a server, from the config of an agent that has no machine', () => {
       expect(run.verdict).toBe('pass');
     });
 
-    it('restores the server', () => expectRestored(attempt));
+    it('restores the server', () => runs.expectRestored(attempt));
 
     it(
       'waits for a BMC that does not answer, and calls a panic at boot a crash of the kernel',
       async () => {
-        const { builds, ...rest } = await spec();
-        const panics = {
-          ...rest,
-          builds: [{ ...builds[0], name: 'panics', series: ['bundled', { mutant: 'panic-at-boot' }] }],
-        };
         const bmc = await site.bmcProcess();
         const wish = (desired: 'maintenance' | 'active') =>
           site.client.call('setMachine', {
@@ -119,27 +69,21 @@ describe('a server, from the config of an agent that has no machine', () => {
             body: { desired, reason: 'its BMC does not answer' },
           });
         process.kill(bmc, 'SIGSTOP');
-        const { id } = await site.client.call('submitRun', { body: { yaml: JSON.stringify(panics) } });
-        const firstAttempt = async (): Promise<AttemptDetail | null> =>
-          (await testsOf(await site.client.call('getRun', { params: { run: id } })))[0] ?? null;
-        await site.until('an attempt without a BMC', RUN_MS, firstAttempt);
+        const id = await runs.submit(await runs.spec('panic-at-boot'));
+        await runs.firstAttempt(id, 'an attempt without a BMC', async () => true);
         // No more of them until the BMC is mended.
         await wish('maintenance');
-        const silent = await site.until('its end', RUN_MS, async () => {
-          const attempt = await firstAttempt();
-          return attempt?.endedAt == null ? null : attempt;
-        });
+        const silent = await runs.firstAttempt(id, 'its end', async ({ endedAt }) => endedAt !== null);
         expect(silent.failure).toMatchObject({ class: 'infrastructure', stage: 'prepare' });
         process.kill(bmc, 'SIGCONT');
         await site.until('the console', RUN_MS, async () => (site.hasConsole ? true : null));
         await wish('active');
         const ended = await awaitEnd(site.client, id, RUN_MS);
         expect(ended.verdict).toBe('crash');
-        const last = (await testsOf(ended)).at(-1);
-        if (last === undefined) throw new Error('no attempt');
+        const last = await runs.lastTestOf(ended);
         expect(last.failure).toMatchObject({ class: 'kernel-crash', stage: 'boot' });
         expect(last.failure?.signature).toMatch(/^kernel panic: /);
-        await expectRestored(last);
+        await runs.expectRestored(last);
       },
       RUN_MS,
     );
@@ -149,16 +93,124 @@ describe('a server, from the config of an agent that has no machine', () => {
       async () => {
         // As an administrator might hide a disk from LVM; the initramfs of the default kernel was made before.
         await site.shell(`sed -i 's/^devices {/&\\n\\tglobal_filter = [ "r|.*|" ]/' /etc/lvm/lvm.conf`);
-        const ended = await runToTheEnd(site.client, JSON.stringify(await spec()), RUN_MS);
-        const last = (await testsOf(ended)).at(-1);
-        if (last === undefined) throw new Error('no attempt');
+        const ended = await runToTheEnd(site.client, JSON.stringify(await runs.spec()), RUN_MS);
+        await site.shell(`sed -i '/^\\tglobal_filter = /d' /etc/lvm/lvm.conf`);
+        const last = await runs.lastTestOf(ended);
         expect(last.failure).toMatchObject({
           class: 'provisioning',
           stage: 'boot',
           message: expect.stringMatching(/could not mount its file systems: .*server-root/),
         });
         expect(ended.verdict).toBe('fail');
-        await expectRestored(last);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    /** The end of the first attempt, without another one after it. */
+    async function endOf(run: string): Promise<AttemptDetail> {
+      await site.client.call('setMachine', {
+        params: { machine: SERVER },
+        body: { desired: 'maintenance', reason: 'one attempt is enough' },
+      });
+      const first = await runs.firstAttempt(run, 'the end of the attempt', async ({ endedAt }) => endedAt !== null);
+      await site.client.call('cancelRun', { params: { run } });
+      await awaitEnd(site.client, run, RUN_MS);
+      await site.client.call('setMachine', {
+        params: { machine: SERVER },
+        body: { desired: 'active', reason: 'it is to go on' },
+      });
+      return first;
+    }
+
+    it(
+      'power that is lost while a kernel is installed leaves the default one as it was',
+      async () => {
+        const run = await runs.submit(await runs.spec());
+        const uploaded = async (attempt: AttemptDetail): Promise<boolean> =>
+          (await runs.said(attempt, /^flash: uploaded modules\.tar/)).length > 0;
+        await runs.firstAttempt(run, 'the middle of flashing', uploaded);
+        await site.power('off');
+        const first = await endOf(run);
+        expect(first.failure).toMatchObject({ class: 'infrastructure', stage: 'flash' });
+        expect(await runs.said(first, /^flash: boot entry installed/)).toEqual([]);
+        await runs.expectRestored(first);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'a selection that is lost on the way down voids the attempt: nothing is said of the kernel',
+      async () => {
+        // Another program that writes to GRUB's environment, such as the package of a kernel.
+        await site.shell(
+          `nohup sh -c 'until grub-editenv - list | grep -q "^next_entry=."; do sleep 0.1; done; grub-editenv - unset next_entry' >/dev/null 2>&1 &`,
+        );
+        const run = await runs.submit(await runs.spec());
+        await runs.firstAttempt(run, 'an attempt', async () => true);
+        const first = await endOf(run);
+        expect(first.failure).toMatchObject({
+          class: 'infrastructure',
+          stage: 'boot',
+          message: expect.stringMatching(
+            /came back with its default kernel, and the console shows no sign of the candidate/,
+          ),
+        });
+        expect(first.results.filter(({ suite }) => suite !== 'farm')).toEqual([]);
+        await runs.expectRestored(first);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'a hang before user space is ended by a reset of its BMC',
+      async () => {
+        const spec = { ...(await runs.spec('hang-at-boot')), timeouts: { bootSeconds: 300 } };
+        const ended = await runToTheEnd(site.client, JSON.stringify(spec), RUN_MS);
+        const last = await runs.lastTestOf(ended);
+        expect(last.failure).toMatchObject({
+          class: 'provisioning',
+          stage: 'boot',
+          message: expect.stringMatching(/hung at boot: .*peerlab mutant: hang before user space/),
+        });
+        expect(await runs.said(last, /^power: resetting s-uefi$/)).toHaveLength(1);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'an oops in a test is a crash of that test, and the others still run',
+      async () => {
+        const ended = await runToTheEnd(site.client, JSON.stringify(await runs.spec('oops-in-test')), RUN_MS);
+        expect(ended.verdict).toBe('crash');
+        const last = await runs.lastTestOf(ended);
+        const crashed = last.results.filter(({ verdict }) => verdict === 'crash');
+        expect(crashed.map(({ test }) => test)).toEqual(['F40.mixed_range']);
+        expect(crashed[0]?.signature).toMatch(/ in hmm_|BUG/);
+        expect(last.results.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(50);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'a kernel that comes up without its network card is ended by a reset, and what it said last is kept',
+      async () => {
+        const { builds, ...rest } = await runs.spec();
+        const spec = {
+          ...rest,
+          builds: builds.map((build) => ({ ...build, name: 'no-network', fragment: 'CONFIG_E1000E=n' })),
+          timeouts: { bootSeconds: 300 },
+        };
+        const ended = await runToTheEnd(site.client, JSON.stringify(spec), RUN_MS);
+        const last = await runs.lastTestOf(ended);
+        expect(last.failure).toMatchObject({
+          class: 'provisioning',
+          stage: 'boot',
+          message: expect.stringMatching(/hung at boot: no answer within .*; last serial line: .*login:/),
+        });
+        await runs.expectRestored(last);
       },
       RUN_MS,
     );

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineCheck } from '@peerlab/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { MachineConnection } from '../job/machine-connection.js';
@@ -129,6 +130,49 @@ describe('peerlab machine add', () => {
     expect(lab.fake.boots).toBe(0);
   });
 
+  /** The facts of a machine that systemd-boot booted; `bootctl` is there or not. */
+  const bootedBySystemdBoot = (bootctl: 'yes' | ''): void => {
+    const facts = ['efi=yes', 'loader=systemd-boot 252.39-1~deb12u2', 'grub=', `bootctl=${bootctl}`];
+    lab.fake.answers.set('loader-facts', (channel) => {
+      channel.write(facts.join('\n'));
+      channel.exit(0);
+    });
+  };
+
+  it('writes down the boot loader and the initramfs tool that the machine has', async () => {
+    bootedBySystemdBoot('yes');
+    lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
+    lab.fake.facts = GOOD_FACTS.replace('/dev/vda1 ext4', '/dev/nvme0n1p4[/root] btrfs').replace(
+      'initramfs update-initramfs',
+      'initramfs dracut',
+    );
+    lab.fake.answers.set('identify', (channel) => {
+      const commandLine = 'initrd=\\debian\\6.1\\initrd.img-6.1 root=UUID=5d3c rootflags=subvol=root ro quiet';
+      channel.write([lab.fake.bootId, '6.1.0-50-amd64', commandLine, '', ''].join('\n'));
+      channel.exit(0);
+    });
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(names(checks, 'fail')).toEqual([]);
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: 'boot-loader', detail: 'systemd-boot can boot another kernel once' }),
+    );
+    expect(parse(readFileSync(wrote ?? '', 'utf8'))).toMatchObject({
+      machines: [{ boot: { driver: 'systemd-boot' }, initramfs: { driver: 'dracut' } }],
+    });
+  });
+
+  it('names every loader of a machine where none can be used', async () => {
+    bootedBySystemdBoot('');
+    lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(wrote).toBeNull();
+    expect(checks.find(({ name }) => name === 'boot-loader')?.remedy).toMatch(
+      /no boot loader of this machine can be used: systemd-boot: bootctl is missing; grub2: .*; grub: .*; uefi: /,
+    );
+  });
+
   it('acts on nothing before its name was typed', async () => {
     answers = ['yes', 'epyc-2'];
     await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to it');
@@ -147,7 +191,7 @@ describe('peerlab machine add', () => {
   });
 
   it.each([
-    [['remove', 'a', '--config', 'x'], 'expected "add" or "check", not "remove"'],
+    [['remove', 'a', '--config', 'x'], 'expected "add", "check" or "configure", not "remove"'],
     [['check', '--config', 'x'], 'expected the name of one machine'],
     [['check', 'a'], '--config is missing'],
     [['check', 'a', '--config', 'x', '--host', 'h'], '--host belongs to add'],

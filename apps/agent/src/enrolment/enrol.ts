@@ -5,6 +5,7 @@ import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
+import { detectLoaders } from '../machine/detect-loader.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import type { Machine } from '../machine/protocols.js';
 import { pause } from '../timing.js';
@@ -12,12 +13,15 @@ import type { ActingOn } from './acting-on.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
 import { readFacts } from './facts.js';
 import { check, hasPlainRoot, initramfsDriver } from './judge.js';
+import { knownMachine } from './known-machine.js';
 import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
 import { type EnrolmentOptions, OptionError } from './options.js';
 import { hasFailed } from './report.js';
 import { appendMachine } from './write-config.js';
 
+/** What a config without `boot` means. */
+const DEFAULT_LOADER = 'grub';
 /** How long the console's recorder may take to connect. */
 const CONSOLE_OPEN_MS = 20_000;
 
@@ -45,7 +49,7 @@ export async function enrol(
   const config = loadConfig(options.config, false);
   if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
   const confirmed = await confirmedEntry(config, options, person, signal, pace);
-  const entry = await withInitramfs(config, confirmed, signal, pace);
+  const entry = await withFoundDrivers(config, confirmed, signal, pace);
   const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
   if (hasFailed(checks)) {
     person.tell(`nothing was written: mend what failed, then run this again`);
@@ -89,8 +93,11 @@ async function confirmedEntry(
   return entry;
 }
 
-/** The entry with the tool that makes initramfs there, where the machine's root needs one. */
-async function withInitramfs(
+/**
+ * The entry with the drivers that the machine itself shows: its boot loader where that is not the default, and the tool
+ * that makes initramfs where its root needs one.
+ */
+async function withFoundDrivers(
   config: AgentConfig,
   entry: Record<string, unknown>,
   signal: AbortSignal,
@@ -100,9 +107,14 @@ async function withInitramfs(
   const connection = new MachineConnection(machine, pace);
   try {
     const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    const [loader] = await detectLoaders(session);
     const facts = await readFacts(session, signal);
     const driver = initramfsDriver(facts);
-    return driver === null || hasPlainRoot(facts, kernel.commandLine) ? entry : { ...entry, initramfs: { driver } };
+    return {
+      ...entry,
+      ...(loader?.usable !== true || loader.driver === DEFAULT_LOADER ? {} : { boot: { driver: loader.driver } }),
+      ...(driver === null || hasPlainRoot(facts, kernel.commandLine) ? {} : { initramfs: { driver } }),
+    };
   } finally {
     connection.leave();
   }
@@ -115,11 +127,7 @@ async function checkKnown(
   signal: AbortSignal,
   pace: Pace,
 ): Promise<MachineCheck[]> {
-  const known = config.machines.find(({ name }) => name === options.machine);
-  if (known === undefined) {
-    const names = config.machines.map(({ name }) => name).join(', ');
-    throw new OptionError(`the config has no machine "${options.machine}"; it has ${names === '' ? 'none' : names}`);
-  }
+  const known = knownMachine(config, options.machine);
   // A running agent records the consoles, and may have a job on the machine.
   if (options.act) lockState(config.stateDir);
   return run(config, known, options.act, options, person, signal, pace);

@@ -2,18 +2,19 @@ import type { Inventory, MachineCheck } from '@peerlab/contracts';
 import { readInventory } from '../inventory/read.js';
 import { readBootPolicy } from '../job/boot-policy.js';
 import { adviceOf } from '../machine/errors.js';
+import { loadersInstead } from '../machine/detect-loader.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { readFacts } from './facts.js';
 import { judge, type LookedAt } from './judge.js';
 
-/** Why `act` was refused, with the remedy; null when it was not. Rejects when the signal was aborted. */
-async function problemOf(act: () => Promise<void>, signal: AbortSignal): Promise<string | null> {
+/** Why one-shot boot is not safe, with what the machine has instead. */
+async function loaderProblemOf({ boot }: Machine, session: Session, signal: AbortSignal): Promise<string | null> {
   try {
-    await act();
+    await boot.preflight(session);
     return null;
   } catch (error) {
     signal.throwIfAborted();
-    return adviceOf(error);
+    return `${adviceOf(error)}${await loadersInstead(session, error)}`;
   }
 }
 
@@ -74,7 +75,7 @@ export async function lookAtMachine(
     ...(await askFacts(session, signal)),
     inventory,
     bootPolicy: await readBootPolicy(session, signal),
-    loaderProblem: await problemOf(() => machine.boot.preflight(session), signal),
+    loaderProblem: await loaderProblemOf(machine, session, signal),
     machine,
     console: consoleOf(machine, looksAtConsole),
     power: await powerOf(machine, signal),

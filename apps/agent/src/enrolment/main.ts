@@ -2,8 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import { log } from '@peerlab/runtime';
 import { ConfigError } from '../config/agent-config.js';
 import { adviceOf } from '../machine/errors.js';
+import { configure } from './configure.js';
 import { enrol, type Person } from './enrol.js';
-import { OptionError, readOptions, USAGE } from './options.js';
+import { type EnrolmentOptions, OptionError, readOptions, USAGE } from './options.js';
 import { describeCheck, hasFailed, sumUp } from './report.js';
 
 /** Exit codes, those of the command line's own table. */
@@ -39,11 +40,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
 try {
   const options = readOptions(process.argv.slice(2));
-  const { checks, wrote } = await enrol(options, personAt(options.json, stopping.signal), stopping.signal);
-  process.stdout.write(options.json ? `${JSON.stringify({ checks, wrote }, null, 2)}\n` : `${sumUp(checks)}\n`);
-  process.exitCode = hasFailed(checks) ? NOT_FIT : FIT;
+  const person = personAt(options.json, stopping.signal);
+  if (options.verb === 'configure') {
+    const { config, file, differences } = await configure(options, person, stopping.signal);
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ config, file, differences }, null, 2)}\n` : `${differences.join('\n')}\n`,
+    );
+  } else await enrolHere(options, person);
 } catch (error) {
   process.stderr.write(`peerlab: ${adviceOf(error)}\n`);
   if (error instanceof OptionError) process.stderr.write(`${USAGE}\n`);
   process.exitCode = error instanceof OptionError || error instanceof ConfigError ? USAGE_ERROR : NO_STATEMENT;
+}
+
+async function enrolHere(options: EnrolmentOptions, person: Person): Promise<void> {
+  const { checks, wrote } = await enrol(options, person, stopping.signal);
+  process.stdout.write(options.json ? `${JSON.stringify({ checks, wrote }, null, 2)}\n` : `${sumUp(checks)}\n`);
+  process.exitCode = hasFailed(checks) ? NOT_FIT : FIT;
 }

@@ -23,6 +23,8 @@ modules_install:
 else
 tinyconfig:
 	@: >.config
+localmodconfig:
+	@sed -i '/=m$$/d' $(O)/.config
 olddefconfig modules:
 	@:
 headers:
@@ -47,6 +49,7 @@ const TREE: Readonly<Record<string, string>> = {
   Kbuild: '',
   Kconfig: '',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
+  'scripts/diffconfig': '#!/bin/sh\necho " MODULE_SIG y -> n"\necho "+TOY y"\n',
   'init/main.c': 'int start;\n',
   'mm/Makefile': '# as the kernel has one\n',
   'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
@@ -69,6 +72,7 @@ const SUITES = `{"suites": [{"name": "p2p-functional", "about": "", "kind": "fun
 const KERNEL: Readonly<Record<string, string>> = {
   'base.json': '{\n  "package": "toy-source"\n}\n',
   'config/peerlab.config': 'CONFIG_TOY=y\n',
+  'config/farm.fragment': 'CONFIG_TOY=y\n',
   'config/coverage.config': 'CONFIG_GCOV_KERNEL=y\n',
   'module/Kbuild': '',
   'module/Makefile': '',
@@ -89,7 +93,7 @@ function writeTree(folder: string, files: Readonly<Record<string, string>>): voi
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
-    if (name.endsWith('.sh')) chmodSync(path, 0o755);
+    if (name.endsWith('.sh') || text.startsWith('#!')) chmodSync(path, 0o755);
   }
 }
 

@@ -7,23 +7,25 @@ const KEYS_MAX_BYTES = 96 * 1024;
 const OUTPUT_MAX_BYTES = 1024 * 1024;
 
 /**
- * Values of EFI variables come after four bytes of attributes; the kernel's own copies of shim's have none. The kernel was told at boot
- * what the firmware said, for systems where efivarfs is not mounted: 2 = off, 3 = on.
+ * Values of EFI variables come after four bytes of attributes; the kernel's own copies of shim's have none. efivarfs
+ * refuses to seek, hence the pipes. The kernel was told at boot what the firmware said, for systems where efivarfs is not
+ * mounted: 2 = off, 3 = on.
+ * @param root what stands before /sys; for tests
  */
-const READ = `efi=/sys/firmware/efi
+export const bootPolicyScript = (root = ''): string => `sys=${root}/sys efi=${root}/sys/firmware/efi
 [ ! -d $efi ] || echo "firmware uefi"
 for file in $efi/efivars/SecureBoot-8be4df61-*; do
-  [ ! -r "$file" ] || echo "secure-boot $(od -An -tu1 -j4 -N1 "$file")"
+  [ ! -r "$file" ] || echo "secure-boot $(cat "$file" | od -An -tu1 -j4 -N1)"
 done
-[ ! -r /sys/kernel/boot_params/data ] || echo "told $(od -An -tu1 -j492 -N1 /sys/kernel/boot_params/data)"
+[ ! -r $sys/kernel/boot_params/data ] || echo "told $(od -An -tu1 -j492 -N1 $sys/kernel/boot_params/data)"
 for file in $efi/efivars/MokSBStateRT-605dab50-*; do
-  [ ! -r "$file" ] || echo "shim-unchecked $(od -An -tu1 -j4 -N1 "$file")"
+  [ ! -r "$file" ] || echo "shim-unchecked $(cat "$file" | od -An -tu1 -j4 -N1)"
 done
-keys() { echo "$1 $(tail -c +"$2" "$3" 2>/dev/null | head -c ${KEYS_MAX_BYTES} | base64 -w 0)"; }
+keys() { echo "$1 $(cat "$3" 2>/dev/null | tail -c +"$2" | head -c ${KEYS_MAX_BYTES} | base64 -w 0)"; }
 for file in $efi/efivars/db-d719b2cb-*; do [ ! -r "$file" ] || keys db 5 "$file"; done
 for file in $efi/efivars/MokListRT*-605dab50-*; do [ ! -r "$file" ] || keys mok 5 "$file"; done
 for file in $efi/mok-variables/MokListRT*; do [ ! -r "$file" ] || keys mok 1 "$file"; done
-[ ! -r /sys/kernel/security/lockdown ] || echo "lockdown $(head -c 200 /sys/kernel/security/lockdown)"`;
+[ ! -r $sys/kernel/security/lockdown ] || echo "lockdown $(head -c 200 $sys/kernel/security/lockdown)"`;
 
 /** What a machine says about the kernels that it boots. */
 export interface BootPolicy {
@@ -57,7 +59,7 @@ export function parseBootPolicy(text: string): BootPolicy {
 /** What the machine says about kernels that it boots. */
 export async function readBootPolicy(session: Session, signal: AbortSignal): Promise<BootPolicy> {
   return parseBootPolicy(
-    await output(session, script('boot-policy', {}, READ), { signal, maxBytes: OUTPUT_MAX_BYTES }),
+    await output(session, script('boot-policy', {}, bootPolicyScript()), { signal, maxBytes: OUTPUT_MAX_BYTES }),
   );
 }
 

@@ -15,7 +15,7 @@ ${heartbeat('"$list"', 2)}
 trap 'kill "$beat" 2>/dev/null; rm -f "$list" "$list.roots"' EXIT
 digest() { sha256sum | cut -d' ' -f1; }
 programs=$(for name in sshd sh sha256sum find systemctl grub-editenv tar; do command -v $name; done)
-for path in /boot /boot/efi "/lib/modules/$(uname -r)" \\
+for path in /boot /boot/efi /efi "/lib/modules/$(uname -r)" \\
   $programs $(ldd $programs 2>/dev/null | grep -o '/[^ :]*' | sort -u) /sbin/init /usr/sbin/sshd /usr/lib/openssh \\
   /etc/ssh "$HOME/.ssh" /etc/passwd /etc/shadow /etc/pam.d /etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d \\
   /etc/fstab /etc/default/grub /etc/grub.d /etc/modprobe.d /etc/modules /etc/modules-load.d /etc/udev/rules.d \\
@@ -34,7 +34,7 @@ for name in grub grub2; do
   [ -f /boot/$name/grubenv ] || continue
   echo "$($name-editenv /boot/$name/grubenv list | grep -v -e '^next_entry=' -e '^peerlab_check=' | digest)  /boot/$name/grubenv" >>"$list"
 done
-disk=$(lsblk -ndo PKNAME "$(findmnt -no SOURCE --target /boot)" 2>/dev/null)
+disk=$(lsblk -ndo PKNAME "$(findmnt -nvo SOURCE --target /boot)" 2>/dev/null)
 if [ -n "$disk" ]; then
   sectors=$(cat /sys/block/$disk/$disk*/start | sort -n | head -n 1)
   [ "$sectors" -le 2048 ] || sectors=2048

@@ -46,7 +46,7 @@ export type SeriesArgument =
 export const isTrusted = ({ series, source, fragment }: KernelRequest): boolean =>
   source === null && fragment === undefined && series.every((each) => each.kind !== 'submitted');
 
-interface KernelBuilderSettings extends SourceSettings {
+export interface KernelBuilderSettings extends SourceSettings {
   kernelDir: string;
   limits: BuildLimits;
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import type { AttemptEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
@@ -13,7 +13,7 @@ import { toyImage } from '../signing/toy-image.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { makeSiteKey } from '../testing/site-key.js';
 import { AttemptContext } from './attempt-context.js';
-import { judgeBootPolicy, parseBootPolicy } from './boot-policy.js';
+import { bootPolicyScript, judgeBootPolicy, parseBootPolicy } from './boot-policy.js';
 import { whyModulesRefused } from './module-signatures.js';
 import { runTestJob } from './test-job.js';
 
@@ -88,6 +88,28 @@ describe('the rule about Secure Boot', () => {
       /^refused: .* loads no kernel under test by X → name the boot loader/,
     );
     expect(judged('', 'kernel')).toContain('unsigned: the running kernel loads others');
+  });
+
+  it('reads the variables of the firmware as Linux shows them', () => {
+    const certificate = Buffer.from(keys, 'base64');
+    const put = (path: string, data: Buffer): void => {
+      const file = join(folder, 'sys', path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, data);
+    };
+    const variable = (name: string, data: Buffer): void =>
+      put(`firmware/efi/efivars/${name}`, Buffer.concat([Buffer.of(6, 0, 0, 0), data]));
+    const read = () => parseBootPolicy(execFileSync('sh', ['-c', bootPolicyScript(folder)], { encoding: 'utf8' }));
+    const none = { secureBoot: false, shimUnchecked: false, db: Buffer.alloc(0), mok: Buffer.alloc(0), lockdown: null };
+    expect(read()).toEqual(none);
+    put('kernel/boot_params/data', Buffer.alloc(4096, 3));
+    put('firmware/efi/mok-variables/MokListRT', certificate);
+    put('kernel/security/lockdown', Buffer.from('none [integrity] confidentiality\n'));
+    expect(read()).toEqual({ ...none, secureBoot: true, mok: certificate, lockdown: 'integrity' });
+    variable('SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c', Buffer.of(0));
+    variable('db-d719b2cb-3d3a-4596-a3bc-dad00e67656f', certificate);
+    variable('MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23', Buffer.of(1));
+    expect(read()).toMatchObject({ secureBoot: false, shimUnchecked: true, db: certificate });
   });
 
   it('reads whatever a machine says', () => {

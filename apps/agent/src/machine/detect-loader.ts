@@ -1,5 +1,7 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, script } from './command.js';
+import { efiValue } from './efi-variable.js';
+import { MachineError } from './errors.js';
 import type { Session } from './protocols.js';
 
 /** A boot loader, by the driver's name, and why it can or cannot be used for one-shot boots. */
@@ -16,7 +18,7 @@ export const loaderFactsScript = (root = ''): string => `
 have() { command -v "$1" >/dev/null && echo yes; }
 there() { [ -e "${root}$1" ] && echo yes; }
 echo "efi=$(there /sys/firmware/efi/efivars)"
-echo "loader=$(tail -c +5 ${root}/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null | tr -d '\\000')"
+echo "loader=$(${efiValue(`${root}/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`)} | tr -d '\\000')"
 echo "grub=$(there /boot/grub/grub.cfg)"
 echo "grub-reboot=$(have grub-reboot)"
 echo "grub2=$(there /boot/grub2/grub.cfg)"
@@ -80,4 +82,11 @@ export function describeLoaders(found: readonly DetectedLoader[]): string {
   const best = found[0];
   if (best?.usable === true) return `this machine could use boot: {driver: ${best.driver}} (${best.why})`;
   return `no boot loader of this machine can be used: ${found.map(({ driver, why }) => `${driver}: ${why}`).join('; ')}`;
+}
+
+/** What the machine has where `error` refuses the configured loader, to be put behind its message; '' when there is nothing to say. */
+export async function loadersInstead(session: Session, error: unknown): Promise<string> {
+  if (!(error instanceof MachineError) || error.kind !== 'boot-select') return '';
+  const found = await detectLoaders(session).catch(() => null);
+  return found === null ? '' : `; ${describeLoaders(found)}`;
 }

@@ -33,6 +33,9 @@ describe('peerlab machine', () => {
     const unknown = await peerlab('machine', 'check', 'm1', '--config', config, '--json');
     expect(unknown).toMatchObject({ code: EXIT.usage, out: '' });
     expect(unknown.err).toContain('the config has no machine "m1"; it has none');
+    const configured = await peerlab('machine', 'configure', 'm1', '--config', config, '--all-modules');
+    expect(configured).toMatchObject({ code: EXIT.usage, out: '' });
+    expect(configured.err).toContain('no machine is configured');
     const away = ['--host', '127.0.0.1', '--port', '1', '--key', join(folder, 'key')];
     const unreachable = await peerlab('machine', 'add', 'm1', '--config', config, ...away);
     expect(unreachable.code).toBe(EXIT.noStatement);
@@ -41,5 +44,6 @@ describe('peerlab machine', () => {
 
   it('passes on the options that were given, and no others', () => {
     expect(passedOn({ config: 'f', act: true, json: false, port: undefined })).toEqual(['--config', 'f', '--act']);
+    expect(passedOn({ allModules: true })).toEqual(['--all-modules']);
   });
 });

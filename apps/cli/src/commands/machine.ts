@@ -17,7 +17,7 @@ const CODES: readonly number[] = Object.values(EXIT);
 export async function enrolHere(context: Context, argv: readonly string[]): Promise<null> {
   if (!existsSync(PROGRAM)) {
     throw new UsageError(
-      'machine add and machine check run on the host of an agent, and there is no agent beside this program; run npm ci && npm run build in the repository there',
+      'machine add, machine check and machine configure run on the host of an agent, and there is no agent beside this program; run npm ci && npm run build in the repository there',
     );
   }
   const child = spawn(process.execPath, [PROGRAM, ...argv, ...(context.json ? ['--json'] : [])], {
@@ -37,6 +37,7 @@ export async function enrolHere(context: Context, argv: readonly string[]): Prom
 export function passedOn(options: Readonly<Record<string, string | boolean | undefined>>): string[] {
   return Object.entries(options).flatMap(([name, value]) => {
     if (value === undefined || value === false) return [];
-    return value === true ? [`--${name}`] : [`--${name}`, value];
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return value === true ? [flag] : [flag, value];
   });
 }

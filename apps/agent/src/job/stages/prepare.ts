@@ -1,5 +1,5 @@
 import { output, script } from '../../machine/command.js';
-import { describeLoaders, detectLoaders } from '../../machine/detect-loader.js';
+import { loadersInstead } from '../../machine/detect-loader.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes } from '../../timing.js';
@@ -103,9 +103,7 @@ async function checkBoot({ machine }: AttemptContext, session: Session): Promise
     await machine.boot.preflight(session);
     await machine.initramfs?.preflight(session);
   } catch (error) {
-    const isLoader = error instanceof MachineError && error.kind === 'boot-select';
-    const found = isLoader ? await detectLoaders(session).catch(() => null) : null;
-    const instead = found === null ? '' : `; ${describeLoaders(found)}`;
+    const instead = await loadersInstead(session, error);
     throw new JobFailure('infrastructure', `${machine.name}: ${adviceOf(error)}${instead}`);
   }
 }

@@ -23,8 +23,26 @@ interface Tool {
   package: string;
   /** Shell text that writes the initramfs of `release` to `path`, and prints what it does; both are quoted. */
   make(release: string, path: string, packing: InitramfsPacking | null): string;
-  /** Shell text that lists its files, with or without the columns of `ls -l`. */
+  /** Shell text that lists its files, each on a line. */
   list(path: string): string;
+  /** The path on such a line; null = the line is about something else. */
+  fileOf(line: string): string | null;
+}
+
+/** A line that is a path and nothing else. */
+const plainPath = (line: string): string | null => (line === '' ? null : line);
+
+/** A line of `ls -l`: what kind of file it is, who may use it, and five columns more. */
+const LISTED = /^[-bcdlps][-rwxsStT]{9}[.+@]? /;
+
+/**
+ * The path on a line of lsinitrd. It prints more than files: the arguments of dracut and the names of its own modules, such as
+ * `lvm`, which are there also when the program of that name is not.
+ */
+function listedPath(line: string): string | null {
+  if (!LISTED.test(line)) return null;
+  // A link is shown as `name -> target`; its name counts.
+  return (line.split(' -> ', 1)[0] ?? '').trimEnd().split(' ').at(-1) ?? null;
 }
 
 /** The initramfs of candidates by one of the tools of distributions. @param root stands before /boot; for tests */
@@ -73,11 +91,7 @@ stat -c %s ${quote(path)}`;
         maxBytes: LIST_MAX_BYTES,
         ...(signal === undefined ? {} : { signal }),
       });
-      return text.split('\n').flatMap((line) => {
-        // A link is shown as `name -> target`; its name counts.
-        const file = (line.slice(0, LINE_MAX).split(' -> ', 1)[0] ?? '').trimEnd().split(' ').at(-1) ?? '';
-        return file === '' ? [] : [file];
-      });
+      return text.split('\n').flatMap((line) => tool.fileOf(line.slice(0, LINE_MAX).trimEnd()) ?? []);
     },
   };
 }
@@ -89,6 +103,7 @@ export const INITRAMFS_TOOLS: Tool = {
   // What update-initramfs runs; that one would keep a record of a kernel that goes again.
   make: (release, path, packing) => `mkinitramfs -v ${packing === null ? '' : `-c ${packing} `}-o ${path} ${release}`,
   list: (path) => `lsinitramfs ${path}`,
+  fileOf: plainPath,
 };
 
 export const DRACUT: Tool = {
@@ -98,6 +113,7 @@ export const DRACUT: Tool = {
   make: (release, path, packing) =>
     `dracut --force ${packing === null ? '' : `--${packing} `}--omit-drivers '${LEFT_OUT}' ${path} ${release}`,
   list: (path) => `lsinitrd ${path}`,
+  fileOf: listedPath,
 };
 
 export const MKINITCPIO: Tool = {
@@ -106,6 +122,7 @@ export const MKINITCPIO: Tool = {
   package: 'mkinitcpio',
   make: (release, path, packing) => `mkinitcpio ${packing === null ? '' : `-z ${packing} `}-k ${release} -g ${path}`,
   list: (path) => `lsinitcpio ${path}`,
+  fileOf: plainPath,
 };
 
 export const initramfsTools = defineDriver({

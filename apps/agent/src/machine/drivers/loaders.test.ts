@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -50,6 +51,13 @@ const session = {
 } as unknown as Session;
 
 const GUID = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+/** As efivarfs, which lets nobody seek: tail gives up on such a file. */
+const noSeeking = (): void =>
+  tool(
+    'tail',
+    '[ $# = 2 ] && [ -p /dev/stdin ] && exec /usr/bin/tail "$@"\necho "tail: cannot seek to offset 4: Illegal seek" >&2; exit 1',
+  );
+
 /** As the firmware shows a variable: attributes, then UTF-16. */
 const variable = (name: string, text: string): void =>
   put(
@@ -103,6 +111,7 @@ describe('GRUB', () => {
 describe('systemd-boot', () => {
   const boot = () => createSystemdBootSelect(root);
   beforeEach(() => {
+    noSeeking();
     variable('LoaderInfo', 'systemd-boot 252.39');
     mkdirSync(at('esp/loader'), { recursive: true });
     put('boot/peerlab-k-vmlinuz', 'kernel');
@@ -112,6 +121,7 @@ describe('systemd-boot', () => {
       'bootctl',
       `case $1 in
 -x) echo ${at('esp')} ;;
+list) cat ${at('listed')} 2>/dev/null ;;
 set-oneshot) if [ -z "$2" ]; then rm -f ${one}; else { printf '\\007\\0\\0\\0'; printf '%s' "$2" | sed 's/./&\\n/g' | tr '\\n' '\\000'; } >${one}; fi ;;
 esac`,
     );
@@ -124,25 +134,54 @@ esac`,
       initrdPath: at('boot/peerlab-k-initrd.img'),
       commandLine: 'peerlab.nonce=ab root=UUID=1 memmap=1M$4M',
     });
-    expect(readFileSync(at('esp/loader/entries/peerlab-candidate.conf'), 'utf8')).toBe(
+    expect(readFileSync(at('esp/loader/entries/a-peerlab-candidate.conf'), 'utf8')).toBe(
       'title Peerlab candidate\nlinux /peerlab/peerlab-k-vmlinuz\ninitrd /peerlab/peerlab-k-initrd.img\n' +
         'options peerlab.nonce=ab root=UUID=1 memmap=1M$4M\n',
     );
     expect(readFileSync(at('esp/peerlab/peerlab-k-initrd.img'), 'utf8')).toBe('initrd');
     expect(await boot().pending(session)).toBeNull();
     await boot().selectOnce(session);
-    expect(await boot().pending(session)).toBe('peerlab-candidate.conf');
+    expect(await boot().pending(session)).toBe('a-peerlab-candidate.conf');
     await boot().remove(session);
     expect(await boot().pending(session)).toBeNull();
     expect(existsSync(at('esp/peerlab'))).toBe(false);
-    expect(existsSync(at('esp/loader/entries/peerlab-candidate.conf'))).toBe(false);
+    expect(existsSync(at('esp/loader/entries/a-peerlab-candidate.conf'))).toBe(false);
   });
 
   it('writes no entry without its kernel: what cannot be copied to its partition is refused', async () => {
     tool('cp', 'echo "cp: No space left on device" >&2; exit 1');
     const entry = { kernelPath: at('boot/peerlab-k-vmlinuz'), commandLine: 'peerlab.nonce=ab' };
     await expect(boot().install(session, entry)).rejects.toThrow('No space left on device');
-    expect(existsSync(at('esp/loader/entries/peerlab-candidate.conf'))).toBe(false);
+    expect(existsSync(at('esp/loader/entries/a-peerlab-candidate.conf'))).toBe(false);
+  });
+
+  it('leaves no entry that the loader would boot without being told to', async () => {
+    put(
+      'listed',
+      '        title: Peerlab candidate (default) (not reported/new)\n        title: arch (not reported/new)\n',
+    );
+    const entry = { kernelPath: at('boot/peerlab-k-vmlinuz'), commandLine: 'peerlab.nonce=ab' };
+    await expect(boot().install(session, entry)).rejects.toMatchObject({
+      message: expect.stringContaining('would boot the candidate by default'),
+      remedy: expect.stringContaining('loader.conf'),
+    });
+    expect(existsSync(at('esp/loader/entries/a-peerlab-candidate.conf'))).toBe(false);
+    // What is selected for one boot is listed in the same way.
+    await boot().selectOnce(session);
+    await boot().install(session, entry);
+    expect(existsSync(at('esp/loader/entries/a-peerlab-candidate.conf'))).toBe(true);
+  });
+
+  it('has an entry that stands behind those of systems, which the loader sorts from the end of the alphabet', async () => {
+    await boot().install(session, { kernelPath: at('boot/peerlab-k-vmlinuz'), commandLine: 'peerlab.nonce=ab' });
+    const [entry = ''] = readdirSync(at('esp/loader/entries'));
+    for (const system of [
+      'arch.conf',
+      'abcdef0123456789abcdef0123456789-6.1.conf',
+      'debian-6.1.0-57-amd64.conf',
+      'linux.conf',
+    ])
+      expect(entry < system, `${entry} < ${system}`).toBe(true);
   });
 
   it('leaves the selection of another entry alone', async () => {
@@ -264,6 +303,7 @@ it('kexec loads the candidate, leaves by it, and says that it is a smoke test', 
 });
 
 describe('which loaders a machine has', () => {
+  beforeEach(noSeeking);
   const detect = async () => readLoaderFacts((await session.exec(loaderFactsScript(root))).stdout);
 
   it.each([

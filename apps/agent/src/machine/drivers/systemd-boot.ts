@@ -1,17 +1,23 @@
 import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
+import { efiValue } from '../efi-variable.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
 import { checkCommandLine, FAIL, runBootScript } from './boot-script.js';
 
 const LOADER = 'systemd-boot';
-const ENTRY = 'peerlab-candidate.conf';
+const TITLE = 'Peerlab candidate';
+/**
+ * Without a `default` in loader.conf the loader boots the first entry of its menu, and entries without a sort-key stand there by
+ * their names, the last of the alphabet first. By this name ours is behind those of systems.
+ */
+const ENTRY = 'a-peerlab-candidate.conf';
 /** The variables that the loader and bootctl share; their first four bytes are attributes, the text is UTF-16. */
 const GUID = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
 
 /** Shell functions: the text of a variable of the loader, and the partition that has its entries. */
 const functions = (root: string): string => `
-variable() { [ ! -r "${root}/sys/firmware/efi/efivars/$1-${GUID}" ] || tail -c +5 "${root}/sys/firmware/efi/efivars/$1-${GUID}" | tr -d '\\000'; }
+variable() { ${efiValue(`"${root}/sys/firmware/efi/efivars/$1-${GUID}"`)} | tr -d '\\000'; }
 partition() { bootctl -x 2>/dev/null || bootctl -p 2>/dev/null; }
 entry=${ENTRY}`;
 
@@ -30,6 +36,16 @@ partition=$(partition) && [ -n "$partition" ] || fail "bootctl finds no boot par
 touch "$partition/loader/peerlab-check" 2>/dev/null && rm -f "$partition/loader/peerlab-check" ||
   fail "$partition cannot be written|check that it is mounted read-write and has space"
 exit 0`;
+
+/** Takes the entry away again when the loader would boot it without being told to: the candidate would boot for ever. */
+const notDefault = (root: string): string => `${FAIL}
+export LC_ALL=C
+${functions(root)}
+# While it is selected for one boot it stands there as the default.
+[ "$(variable LoaderEntryOneShot)" != "$entry" ] || exit 0
+bootctl list --no-pager 2>/dev/null | grep -q 'title: ${TITLE} (default)' || exit 0
+rm -f -- "$(partition)/loader/entries/$entry"
+fail "systemd-boot would boot the candidate by default|name the default entry in loader.conf (default ID)"`;
 
 /** What one console line of systemd-boot means; it prints nothing when it takes an entry. */
 export function readSystemdBootLine(text: string): LoaderLine | null {
@@ -68,7 +84,7 @@ place() {
 linux=$(place ${quote(kernelPath)})
 ${initrdPath === undefined ? '' : `initrd=$(place ${quote(initrdPath)})`}
 {
-  echo "title Peerlab candidate"
+  echo "title ${TITLE}"
   echo "linux $linux"
   ${initrdPath === undefined ? '' : 'echo "initrd $initrd"'}
   cat
@@ -78,6 +94,7 @@ sync`;
       await output(session, script('systemd-boot-install', { entry: ENTRY }, body), {
         stdin: `options ${commandLine}\n`,
       });
+      await runBootScript(session, 'systemd-boot-default', notDefault(root));
     },
 
     async selectOnce(session) {
