@@ -233,7 +233,9 @@ done
 			[ -z "$(head -c 1 $leaks)" ] || { echo "boot-vm: kmemleak:"; head -60 $leaks; failed=1; }
 		fi
 		# "quiet" hides warnings on the console, so dmesg is read.
-		if dmesg | grep -E 'WARNING|BUG:|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
+		# A page fault without memory: the suites look for that, and one of them wants it.
+		if dmesg | grep -v 'VM_FAULT_OOM leaked out' |
+			grep -E 'WARNING|BUG:|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
 		echo "boot-vm: done $failed"
 		poweroff -f
 	INIT

@@ -14,6 +14,7 @@
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define DMA_DUMP	"/sys/kernel/debug/dma-api/dump"
+#define DMA_DISABLED	"/sys/kernel/debug/dma-api/disabled"
 #define SETTLE_TRIES	30	/* of 100 ms: exiting processes, compaction */
 #define MAX_LOG_LINES	4
 #define SPLAT_BEGIN	"peerlab: from here on complaints are expected"
@@ -33,6 +34,7 @@ struct state {
 static struct state before;
 static bool have_before;
 static int log_fd = -1;
+static const char *const *expected_texts;
 
 /* Pages that could be allocated from all p2p pools of the machine. */
 static uint64_t p2pmem_free(void)
@@ -77,6 +79,14 @@ static void read_vmstat(struct state *state)
 	state->pinned = vmstat(text, "nr_foll_pin_acquired ") -
 			vmstat(text, "nr_foll_pin_released ");
 	state->huge = vmstat(text, "nr_anon_transparent_hugepages ");
+}
+
+static bool dma_debug_has_ended(void)
+{
+	char line[8];
+
+	return read_file_line(DMA_DISABLED, line, sizeof(line)) &&
+	       line[0] == 'Y';
 }
 
 static int64_t dma_mappings(void)
@@ -177,6 +187,11 @@ void hygiene_before(void)
 		try_write_file(KMEMLEAK, "clear");
 }
 
+void hygiene_expect(const char *const *texts)
+{
+	expected_texts = texts;
+}
+
 /* What no kernel says while all is well. */
 static bool is_complaint(const char *message)
 {
@@ -188,6 +203,9 @@ static bool is_complaint(const char *message)
 	};
 	size_t i;
 
+	for (i = 0; expected_texts && expected_texts[i]; i++)
+		if (strstr(message, expected_texts[i]))
+			return false;
 	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (strstr(message, signs[i]))
 			return true;
@@ -285,9 +303,13 @@ void h01_nothing_left(void)
 	       now.pinned, before.pinned);
 	EXPECT(now.huge == before.huge, "%ld huge pages, %ld before", now.huge,
 	       before.huge);
-	EXPECT(now.dma_mappings == before.dma_mappings,
-	       "%ld DMA mappings of the client, %ld before", now.dma_mappings,
-	       before.dma_mappings);
+	/* It says so in the log when it gives up, which is a complaint of its own. */
+	if (dma_debug_has_ended())
+		ktap_note("DMA-API debugging has ended before the suite: nobody knows what is mapped");
+	else
+		EXPECT(now.dma_mappings == before.dma_mappings,
+		       "%ld DMA mappings of the client, %ld before",
+		       now.dma_mappings, before.dma_mappings);
 	expect_no_leak();
 	expect_quiet_log();
 }

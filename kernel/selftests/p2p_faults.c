@@ -387,5 +387,17 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
+	/*
+	 * What comes of an allocation that is made to fail, and of nothing else: in
+	 * the fault of a CPU, and in the bookkeeping of DMA-API debugging, which
+	 * ends with it.
+	 */
+	static const char *const expected[] = {
+		"VM_FAULT_OOM leaked out to the #PF handler",
+		"DMA-API: cacheline tracking ENOMEM",
+		NULL
+	};
+
+	hygiene_expect(expected);
 	return ktap_main(argc, argv, tests, rig_setup, hygiene_before);
 }

@@ -80,6 +80,7 @@ static const struct test tests[] = {
 	{ "F38.migration_entry_pmd", WAY_ANY, 0, f38_migration_entry_pmd },
 	{ "F40.mixed_range", WAY_ANY, 0, f40_mixed_range },
 	{ "F40.absent_between", WAY_ANY, NEEDS_ALIAS, f40_absent_between },
+	{ "F40.exclusive_between", WAY_ANY, NEEDS_ALIAS, f40_exclusive_between },
 	{ "F40.file_pages", WAY_ANY, 0, f40_file_pages },
 	{ "F40.own_and_foreign", WAY_NONE, NEEDS_TWO, f40_own_and_foreign },
 	{ "F40.hole", WAY_ANY, 0, f40_hole },

@@ -81,6 +81,7 @@ void f40_mixed_range(void);
 void f40_file_pages(void);
 void f40_own_and_foreign(void);
 void f40_absent_between(void);
+void f40_exclusive_between(void);
 void f40_hole(void);
 void f40_p2p_page_in_vma(void);
 void f40_hugetlb(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Devices that go away, and what is left at the end. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -242,9 +243,43 @@ void f75_rebind(void)
 	       REBIND_SECONDS);
 }
 
+/*
+ * The first network card that is up and that a suspend takes away for real; not
+ * every one comes back, and the machine may be reached by no other.
+ */
+static bool real_network_card(char *name, size_t size)
+{
+	char path[300], driver[256], state[16];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t length;
+	DIR *folder;
+
+	folder = opendir("/sys/class/net");
+	while (folder && !found && (entry = readdir(folder))) {
+		snprintf(path, sizeof(path), "/sys/class/net/%.64s/device/driver",
+			 entry->d_name);
+		length = readlink(path, driver, sizeof(driver) - 1);
+		if (length < 0)
+			continue;
+		driver[length] = 0;
+		snprintf(path, sizeof(path), "/sys/class/net/%.64s/operstate",
+			 entry->d_name);
+		found = !strstr(driver, "/virtio") &&
+			read_file_line(path, state, sizeof(state)) &&
+			!strncmp(state, "up", 2);
+		if (found)
+			snprintf(name, size, "%.64s", entry->d_name);
+	}
+	if (folder)
+		closedir(folder);
+	return found;
+}
+
 /* As deep as the machine can go by itself: the devices' suspend and resume. */
 void f76_suspend(void)
 {
+	char card[65];
 	struct peerlab_map map;
 	char states[64];
 	uint8_t *p;
@@ -252,6 +287,9 @@ void f76_suspend(void)
 	if (!read_file_line("/sys/power/state", states, sizeof(states)) ||
 	    !strstr(states, "freeze"))
 		SKIP("needs a kernel that can suspend (CONFIG_SUSPEND)");
+	if (!provoke_enabled && real_network_card(card, sizeof(card)))
+		SKIP("would suspend %s, by which this machine may be reached (--provoke does)",
+		     card);
 	if (try_write_file("/sys/power/pm_test", "devices"))
 		SKIP("needs a kernel with CONFIG_PM_DEBUG to wake by itself");
 	p = mapped_device_memory(76, &map);

@@ -99,6 +99,44 @@ void f40_absent_between(void)
 }
 
 /*
+ * A fault for a page that is absent goes over one that a device has for itself,
+ * which it gives back as well, and ends before the page that can stay.
+ */
+void f40_exclusive_between(void)
+{
+	const unsigned long npages = 4, length = npages * PAGE;
+	uint8_t *p = memory_alloc(length, false);
+	struct peerlab_provider_counters before, after;
+	struct peerlab_client_page pages[4];
+	struct peerlab_map map;
+	unsigned long i;
+	int ret;
+
+	pattern_fill(p, PAGE, 2 * PAGE, 50);
+	migrate_in_all(p + 2 * PAGE, PAGE, false, NULL);
+	ret = provider_make_exclusive(p + PAGE);
+	REQUIRE(!ret, "make_device_exclusive: %s", strerror(-ret));
+	before = provider_counters();
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	after = provider_counters();
+	for (i = 0; i < npages; i++) {
+		bool alias = i == 2 && path_reachable();
+
+		EXPECT(pages[i].kind == (alias ? PEERLAB_KIND_ALIAS :
+						 PEERLAB_KIND_RAM),
+		       "page %lu is of kind %u", i, pages[i].kind);
+	}
+	EXPECT(!path_reachable() || after.pages_out == before.pages_out,
+	       "%llu pages came back although they could be reached",
+	       after.pages_out - before.pages_out);
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 50);
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, 50);
+	client_unmap(client_fd);
+	pattern_expect(p + PAGE, PAGE, 2 * PAGE, 50, "CPU");
+}
+
+/*
  * The CPU itself has pages of the BAR mapped, as any process may that opens the
  * p2p pool: nothing here is an alias, yet a device goes to a peer.
  */

@@ -98,6 +98,8 @@ const TEST_WEIGHTS: Record<FakeTest['act'], number> = {
   'machine-check': 0,
   exit: 1,
   'drop-link': 2,
+  // It takes as long as a machine may take to come up.
+  'lose-network': 0,
   hang: 1,
   oracle: 2,
 };

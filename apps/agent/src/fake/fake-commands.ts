@@ -268,6 +268,8 @@ async function runFakeSuite(
       case 'drop-link':
         test.act = 'pass';
         return machine.ssh.dropAll();
+      case 'lose-network':
+        return machine.goDown();
       case 'hang':
         return;
     }

@@ -29,6 +29,7 @@ export interface FakeTest {
     | 'machine-check'
     | 'hang'
     | 'drop-link'
+    | 'lose-network'
     | 'exit'
     | 'warn'
     | 'oracle';

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { BuilderCache, GIVE_AWAY, trimBuiltBundles } from './builder-cache.js';
+import { BuilderCache, giveAllAway, GIVE_AWAY, trimBuiltBundles } from './builder-cache.js';
 import { runTool } from './system-tool.js';
 
 it('keeps the finished bundles that were uploaded last, and touches nothing else', async () => {
@@ -67,6 +67,20 @@ it.runIf(process.getuid?.() === 0)('a file that another build removes meanwhile 
     expect(lstatSync(left)).toMatchObject({ uid: 54_321, gid: 54_321 });
     // What is there and cannot be given away is one.
     await expect(give('no-such-account')).rejects.toThrow('invalid user');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it.runIf(process.getuid?.() === 0)('a folder that another build removes meanwhile is none either', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-'));
+  try {
+    const left = join(folder, 'left');
+    writeFileSync(left, '');
+    const account = { uid: 54_321, gid: 54_321 };
+    await giveAllAway([join(folder, '.tmp_2554'), left], account);
+    expect(lstatSync(left)).toMatchObject(account);
+    await expect(giveAllAway([join(left, 'no-folder')], account)).rejects.toThrow(/account: .*: Not a directory/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { orIfAbsent } from '@peerlab/runtime';
+import { orIfAbsent, runProgram } from '@peerlab/runtime';
 import type { BuildAccount } from '../sandbox/account.js';
 import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
 import { usageOf } from '../sandbox/watch.js';
@@ -52,8 +52,7 @@ export class BuilderCache {
     const entries = [...paths.slice(2), ...(await readdir(kernel)).map((name) => join(kernel, name))];
     // All files are looked at: a script that root runs in here by hand leaves some of its own in a tree of the account,
     // and the next build fails at them as if its kernel were wrong.
-    const foreign = ['!', '-uid', String(uid), '-exec', 'sh', '-c', GIVE_AWAY, 'sh', `${uid}:${gid}`, '{}', '+'];
-    await runTool('find', [...entries, '-ignore_readdir_race', '-xdev', ...foreign]);
+    await giveAllAway(entries, this.#account);
   }
 
   /**
@@ -112,6 +111,27 @@ export class BuilderCache {
     }
     return false;
   }
+}
+
+/** A kernel tree and the compiler's cache have 200 000 files. */
+const GIVE_MS = 15 * 60_000;
+/** What find and chown say of a file or a folder that a build beside this one, or that of another agent, has removed meanwhile. */
+const GONE = /: No such file or directory$/;
+
+/**
+ * Gives whatever lies below `paths` and is not its own to an account.
+ * @throws Error with what find said, but for what is no longer there
+ */
+export async function giveAllAway(paths: readonly string[], { uid, gid }: BuildAccount): Promise<void> {
+  const foreign = ['!', '-uid', String(uid), '-exec', 'sh', '-c', GIVE_AWAY, 'sh', `${uid}:${gid}`, '{}', '+'];
+  const { code, stderr } = await runProgram('find', [...paths, '-ignore_readdir_race', '-xdev', ...foreign], {
+    timeoutMs: GIVE_MS,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+  });
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  const trouble = lines.find((line) => !GONE.test(line)) ?? (lines.length === 0 ? 'no word of it' : null);
+  if (code !== 0 && trouble !== null)
+    throw new Error(`the builder's cache cannot be given to its account: ${trouble.slice(0, 1000)}`);
 }
 
 /** Gives files to an account. One that another build has removed meanwhile is no error. */

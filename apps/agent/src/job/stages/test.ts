@@ -201,8 +201,20 @@ async function takeInterruption(
         .catch((error: unknown) => {
           context.signal.throwIfAborted();
           context.note(`test: ${messageOf(error)}`);
-          return resetToDefault(context, bootId);
+          return null;
         });
+      if (booted === null) {
+        // Its network may be gone, or all of it: nothing says that the kernel crashed.
+        const log = context.serialRange(Math.max(0, serialBefore - 20));
+        progress.conclude(progress.suspect()?.test ?? WHOLE_SUITE, 'timeout', {
+          reason: 'the machine did not answer any more, and was reset',
+          log,
+        });
+        context.kernelLog.detach();
+        await resetToDefault(context, bootId);
+        await rebootUnlessLast(context, suite, progress);
+        return;
+      }
       if (booted.kernel.bootId === bootId) {
         context.note(
           'test: the machine kept running; only the connection broke. Going on with the tests that are left',
