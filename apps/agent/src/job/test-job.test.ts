@@ -366,22 +366,6 @@ describe('trouble in the middle of a suite', () => {
     expectRestored();
   });
 
-  it('a machine that does not answer any more is reset: its test ran out of time, and no crash is claimed', async () => {
-    await setUp({
-      tests: [
-        { id: 'F01', act: 'pass' },
-        { id: 'F02', act: 'lose-network' },
-        { id: 'F03', act: 'pass' },
-      ],
-      pace: { recoverMs: 500 },
-    });
-    await runTestJob(context);
-    expect(statuses()).toMatchObject({ F01: 'pass', F02: 'timeout', F03: 'pass' });
-    expect(results()['F02']?.reason).toBe('the machine did not answer any more, and was reset');
-    expect(fake.resets).toBe(1);
-    expectRestored();
-  });
-
   it('a test program that dies fails its test; what was left is not reached', async () => {
     await setUp({
       tests: [
