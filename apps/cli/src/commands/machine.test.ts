@@ -1,5 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +43,34 @@ describe('peerlab machine', () => {
     expect(unreachable.code).toBe(EXIT.noStatement);
     expect(unreachable.err).toContain('127.0.0.1:1 does not answer by SSH');
   });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'that is stopped by %s stops the agent’s program, and awaits its end',
+    async (signal) => {
+      // A machine that takes the connection and says nothing.
+      const connections: Socket[] = [];
+      const silent = createServer((socket) => connections.push(socket)).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const config = join(folder, 'silent.yaml');
+      await writeFile(config, 'controller: http://127.0.0.1:1\ntokenFile: t\nname: a\nstateDir: s\ncacheDir: c\n');
+      const away = ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--key', join(folder, 'key')];
+      const child = spawn(process.execPath, [CLI, 'machine', 'add', 'm1', ...away], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const said: string[] = [];
+      child.stderr.on('data', (text: Buffer) => said.push(text.toString()));
+      await once(silent, 'connection');
+      child.kill(signal);
+      const [code] = (await once(child, 'close')) as [number | null];
+      expect({ code, said: said.join('') }).toMatchObject({
+        code: EXIT.noStatement,
+        said: expect.stringContaining(`stopped by ${signal}`),
+      });
+      for (const socket of connections) socket.destroy();
+      silent.close();
+    },
+  );
 
   it('passes on the options that were given, and no others', () => {
     expect(passedOn({ config: 'f', act: true, json: false, port: undefined })).toEqual(['--config', 'f', '--act']);

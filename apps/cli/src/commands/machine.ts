@@ -7,6 +7,8 @@ import { EXIT, type ExitCode, UsageError } from '../exit-codes.js';
 /** The agent's program for enrolment, built beside this one. */
 const PROGRAM = fileURLToPath(new URL('../../../agent/dist/enrolment/main.js', import.meta.url));
 
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
+
 /** What it may end with, as EXIT has it. */
 const CODES: readonly number[] = Object.values(EXIT);
 
@@ -25,9 +27,16 @@ export async function enrolHere(context: Context, argv: readonly string[]): Prom
     stdio: ['inherit', 'pipe', 'inherit'],
   });
   child.stdout.setEncoding('utf8').on('data', (text: string) => context.write(text));
+  // It leaves the machine as it was before it ends. Ctrl-C at a terminal reaches it by itself.
+  const stop = (signal: NodeJS.Signals): void => {
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of STOPPING) process.on(signal, stop);
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (ended) => resolve(ended ?? 1));
+  }).finally(() => {
+    for (const signal of STOPPING) process.off(signal, stop);
   });
   context.setExitCode((CODES.includes(code) ? code : EXIT.bug) as ExitCode);
   return null;
