@@ -1,6 +1,14 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AttemptDetail, RunDetail, RunSpec } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { BareSite, type Ended } from './bare-site.js';
-import { ENROL_MS, type Expected, enrolOn, expectEnrolled } from './enrolled-server.js';
+import { ENROL_MS, type Expected, enrolOn, expectEnrolled, RUN_MS, ServerRuns } from './enrolled-server.js';
+import { runToTheEnd } from './started-farm.js';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 const DRACUT: Expected = {
   name: 's-dracut',
@@ -31,5 +39,40 @@ describe('a server with systemd-boot, dracut and a root on btrfs, from the confi
 
   it('has nothing of the candidate left on it', async () => {
     expect(await site.shell(WHAT_LIES_THERE)).toBe(before);
+  });
+
+  describe('with the agent started on that config', () => {
+    let runs: ServerRuns;
+    let run: RunDetail;
+    let attempt: AttemptDetail;
+
+    beforeAll(async () => {
+      if (enrolled.code !== 0) throw new Error('the server was not enrolled');
+      await site.startAgent();
+      runs = new ServerRuns(site);
+      const spec = parse(await readFile(join(root, 'infra/runs/servers.yaml'), 'utf8')) as RunSpec;
+      run = await runToTheEnd(site.client, JSON.stringify({ ...spec, machines: { names: [DRACUT.name] } }), RUN_MS);
+      attempt = await runs.lastTestOf(run);
+    }, RUN_MS);
+
+    it('makes the initramfs of the candidate with dracut, with the way to its subvolume', async () => {
+      expect(await runs.said(attempt, /^flash: dracut made \/boot\/\S+/)).toHaveLength(1);
+      const [chain = ''] = await runs.said(attempt, /^flash: root /);
+      expect(chain).toMatch(/^flash: root \/dev\/nvme0n1p4\S* \(btrfs\): .*in the initramfs .*\bbtrfs\b/);
+    });
+
+    it('boots the candidate once by systemd-boot, proves it, and passes the suite', async () => {
+      const candidate = attempt.kernels.find(({ phase }) => phase === 'candidate');
+      expect(candidate).toMatchObject({ proven: true, release: expect.stringMatching(/-peerlab-[0-9a-f]{8}$/) });
+      const bad = attempt.results.filter(({ verdict }) => !['pass', 'skip'].includes(verdict));
+      expect(bad.map(({ suite, test, verdict, reason }) => `${suite} ${test}: ${verdict} ${reason ?? ''}`)).toEqual([]);
+      expect(attempt.results.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(50);
+      expect(run.verdict).toBe('pass');
+    });
+
+    it('restores the server, and what lies on it is as before', async () => {
+      expect(attempt.restored).toBe(true);
+      expect(await site.shell(WHAT_LIES_THERE)).toBe(before);
+    });
   });
 });
