@@ -120,7 +120,11 @@ export class BareSite {
     child.stdout?.on('data', (piece: Buffer) => stdout.push(piece.toString()));
     child.stderr?.on('data', (piece: Buffer) => stderr.push(piece.toString()));
     return new Promise((resolve) =>
-      child.once('close', (code) => resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') })),
+      child.once('close', (code) => {
+        // How a command ends is for its test to judge; only what is to go on may not end.
+        this.#children.splice(this.#children.indexOf(child), 1);
+        resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') });
+      }),
     );
   }
 

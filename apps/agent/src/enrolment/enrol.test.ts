@@ -162,6 +162,21 @@ describe('peerlab machine add', () => {
     });
   });
 
+  it('takes the initramfs tool of a machine whose root is a plain partition, too', async () => {
+    lab.fake.facts = GOOD_FACTS.replace('/dev/vda1 ext4', '/dev/nvme0n1p2 ext4');
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        name: 'root',
+        detail: expect.stringContaining('; initramfs-tools makes the initramfs'),
+      }),
+    );
+    expect(parse(readFileSync(wrote ?? '', 'utf8'))).toMatchObject({
+      machines: [{ initramfs: { driver: 'initramfs-tools' } }],
+    });
+  });
+
   it('names every loader of a machine where none can be used', async () => {
     bootedBySystemdBoot('');
     lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
