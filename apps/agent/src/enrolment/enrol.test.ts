@@ -247,6 +247,20 @@ describe('what is proven by acting', () => {
     expect(lab.fake.commands).toContain('crash');
   });
 
+  it('clears what the firmware keeps of that crash, and nothing that it kept before', async () => {
+    lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of an older crash');
+    lab.fake.onCandidateUp = ({ pstore }) => void pstore.set('dmesg-efi_pstore-180000000001001', 'Panic#1 Part1');
+    expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
+    expect([...lab.fake.pstore.keys()]).toEqual(['dmesg-efi_pstore-170000000001001']);
+  });
+
+  it('leaves all of it where what it kept before could not be read', async () => {
+    lab.fake.answers.set('pstore-list', (channel) => channel.exit(1));
+    lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of an older crash');
+    expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
+    expect(lab.fake.pstore.size).toBe(1);
+  });
+
   describe('with Secure Boot, is the signature of the site, too', () => {
     let keys: string;
     let site: SigningSettings;
