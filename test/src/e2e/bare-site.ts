@@ -153,7 +153,7 @@ export class BareSite {
   async power(order: 'off' | 'reset'): Promise<void> {
     const bmc = this.#machines.bmcs[this.machine];
     if (bmc === undefined) throw new Error('the lab described no BMC');
-    const login = ['-I', 'lanplus', '-C', '17', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
+    const login = ['-I', 'lanplus', '-C', '3', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
     const args = [...login, '-f', bmc.passwordFile, 'chassis', 'power', order];
     await promisify(execFile)('ipmitool', args, { timeout: 60_000 });
   }
