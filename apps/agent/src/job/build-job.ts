@@ -1,19 +1,12 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type AnyStage,
-  type Assignment,
-  type BundleManifest,
-  type PathRule,
-  type Work,
-  type WorkSource,
-} from '@peerlab/contracts';
+import { type AnyStage, type Assignment, type BundleManifest, type PathRule, type Work } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
-import type { PreparedSource, SourceSettings } from '../source/index.js';
+import type { PreparedSource, SourceSettings, TreeSource } from '../source/index.js';
 import { BuildFailed } from './build-failed.js';
 import { putPathRule } from './put-path-rule.js';
 import type { BuildLimits } from './build-limits.js';
@@ -22,7 +15,8 @@ import { removeScratch, trimBuiltBundles } from './builder-cache.js';
 import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
 import { sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
-import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
+import { KernelBuilder, type KernelRequest, type SeriesArgument, isTrusted } from './kernel-builder.js';
+import { ScriptFailed } from './script-failed.js';
 import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
 import { type SeriesMails, unmetBases } from './series-mails.js';
@@ -110,8 +104,9 @@ class BuildJob {
     const { request, base, inputs, patches, stored, pathRule } = await this.#stage('fetch', async () => {
       const { config, source, fragment, cacheDomain: domain = null } = this.#work;
       this.#requireSandbox(builder);
+      const otherBase = source !== undefined && 'base' in source ? source.base : null;
       const request: KernelRequest = {
-        series: await this.#seriesArguments(builder),
+        series: await this.#seriesArguments(builder, otherBase),
         config,
         source: null,
         fragment,
@@ -119,10 +114,10 @@ class BuildJob {
         kselftests: this.#work.kselftests ?? [],
         mutants: this.#work.mutants?.count,
       };
-      if (source !== undefined) request.source = await this.#fetchSource(builder, source);
+      if (source !== undefined && !('base' in source)) request.source = await this.#fetchSource(builder, source);
       this.#unmet = unmetBases(this.#mails, request.source?.commit ?? null);
       for (const note of this.#unmet) this.#note(`series: ${note}`);
-      const base = request.source?.folder ?? (await this.#believed(builder.fetchBase()));
+      const base = request.source?.folder ?? (await this.#believed(builder.fetchBase(otherBase)));
       const { inputs, patches } = await this.#believed(builder.inputs(request, base));
       const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
       const pathRule = stored === null ? await this.#pathRule(builder, base, patches) : null;
@@ -147,13 +142,14 @@ class BuildJob {
   #requireSandbox({ noSandbox }: KernelBuilder): void {
     const { series, source, fragment } = this.#work;
     const isSubmitted = series.some((each) => typeof each === 'object' && !('mutant' in each));
-    if (noSandbox === null || (!isSubmitted && source === undefined && fragment === undefined)) return;
+    const isFarms = source === undefined || 'base' in source;
+    if (noSandbox === null || (!isSubmitted && isFarms && fragment === undefined)) return;
     const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
     throw new JobFailure('infrastructure', `${noSandbox}. ${remedy}`);
   }
 
   /** Says which commit a ref is before anything is built of it: a build that fails later was of that one, too. */
-  #fetchSource(builder: KernelBuilder, source: WorkSource): Promise<PreparedSource> {
+  #fetchSource(builder: KernelBuilder, source: TreeSource): Promise<PreparedSource> {
     return builder.fetchSource(source, (commit) => {
       const what = 'git' in source ? `${source.git.ref} of ${source.git.url}` : 'the source';
       this.#note(`fetch: ${what} is commit ${commit}`);
@@ -196,11 +192,16 @@ class BuildJob {
     return join(this.#settings.cacheDir, 'bundles', key);
   }
 
-  /** What to build; texts and downloads become files. */
-  async #seriesArguments(builder: KernelBuilder): Promise<SeriesArgument[]> {
+  /**
+   * What to build; texts and downloads become files.
+   * @param otherBase what the bundled series is carried over to; null = it is for the source that is built
+   */
+  async #seriesArguments(builder: KernelBuilder, otherBase: string | null): Promise<SeriesArgument[]> {
     const series: SeriesArgument[] = [];
     for (const [index, source] of this.#work.series.entries()) {
-      if (source === 'bundled') {
+      if (source === 'bundled' && otherBase !== null) {
+        series.push({ kind: 'rebased', file: await this.#believed(builder.rebaseBundled(otherBase)) });
+      } else if (source === 'bundled') {
         series.push({ kind: 'bundled' });
       } else if ('mutant' in source) {
         series.push({ kind: 'mutant', file: this.#mutantFile(source.mutant) });

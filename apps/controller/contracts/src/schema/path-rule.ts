@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PathKind } from './paths.js';
 
-/** Host bridges of one rule: Linux 7.3 lists 27. */
+/** Host bridges of one rule: Linux 7.3 lists 25. */
 export const HOST_BRIDGES_MAX = 512;
 /** Differences that one rule names: a rule has seven parts. */
 const CHANGES_MAX = 16;
