@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const PathKind = z.enum(['BUS_ADDR', 'THRU_HOST_BRIDGE', 'NOT_SUPPORTED']);
 export type PathKind = z.infer<typeof PathKind>;
 
+/** What a test is judged by: a path, or none where the source of its kernel changes the rule. */
+export const ExpectedPath = z.enum([...PathKind.options, 'unknown']);
+export type ExpectedPath = z.infer<typeof ExpectedPath>;
+
 const Address = z.string().max(64);
 
 /** Addresses of a provider and a client of one machine: which of its functions a job tests. */
