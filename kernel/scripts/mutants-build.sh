@@ -145,13 +145,11 @@ build_suites() {
 		HARNESS="$work/inputs/selftests" OUT="$out" >"$work/suites.log" 2>&1 ||
 		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "p2p_rdma does not compile" "see the messages above"; }
 	# Upstream's own, with what the series adds to it and the headers of its kernel.
-	local config
-	read -r config _ < <(rig_of switch)
-	set_sources "$config" || fail_infrastructure "the series does not apply" "see the messages above"
+	set_sources lean || fail_infrastructure "the series does not apply" "see the messages above"
 	{
-		configure "$config" && tree_make "$config" -s headers &&
-			cd "$store/tree-$config/tools/testing/selftests/mm" &&
-			nice -n 15 gcc -O1 -w -static -pthread -D_GNU_SOURCE -isystem "$store/tree-$config/usr/include" \
+		configure lean && tree_make lean -s headers &&
+			cd "$store/tree-lean/tools/testing/selftests/mm" &&
+			nice -n 15 gcc -O1 -w -static -pthread -D_GNU_SOURCE -isystem "$store/tree-lean/usr/include" \
 				-I.. -I../../../.. -I../../../include -I. \
 				hmm-tests.c vm_util.c hugepage_settings.c -o "$out/hmm-tests" && cd "$here"
 	} >"$work/suites.log" 2>&1 ||
