@@ -64,6 +64,9 @@ tree=${keep:-$work/tree}
 rm -rf "$tree"
 mkdir -p "$tree"
 tree=$(cd "$tree" && pwd)
+# What a commit of ours says is always the same, and so are the mails that come out:
+# a kernel's key is a hash over them.
+export GIT_AUTHOR_DATE='2026-01-01T00:00:00+0000'
 here() {
 	git -C "$tree" -c user.name=Peerlab -c user.email=peerlab@example.org -c core.autocrlf=false \
 		-c commit.gpgsign=false -c gc.auto=0 -c merge.conflictStyle=diff3 "$@"
@@ -123,7 +126,7 @@ echo
 echo '| patch | how |'
 echo '|---|---|'
 if [ "$before" != "$start" ]; then
-	here format-patch -q --zero-commit -N -o "$out/0-prerequisites" "$start..$before"
+	here format-patch -q --zero-commit --no-signature -N -o "$out/0-prerequisites" "$start..$before"
 	echo "| prerequisites: ${prerequisites[*]} | $(here diff --shortstat "$start" "$before" | sed 's/^ *//') |"
 fi
 unresolved=0
@@ -146,6 +149,6 @@ for i in "${!commits[@]}"; do
 	case $how in
 	'**'*) unresolved=1; break ;;
 	esac
-	here format-patch -q --zero-commit -N --start-number "$((10#${name%%-*}))" -1 -o "$out/$posting" HEAD
+	here format-patch -q --zero-commit --no-signature -N --start-number "$((10#${name%%-*}))" -1 -o "$out/$posting" HEAD
 done
 exit $unresolved

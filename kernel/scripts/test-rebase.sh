@@ -54,6 +54,11 @@ for patch in "$work"/out/*/*.patch; do (cd "$work/applied" && patch -s -p1 --fuz
 contains what_comes_out_is_right "$(cat "$work"/applied/mm/*)" MOVED 'CHANGED, the older way' needed 'one more line'
 contains numbers_are_kept "$(cd "$work/out/1-toy" && echo *)" 0001- 0002-
 
+# A kernel's key is a hash over the mails: nothing in them is of the time or the git of a run.
+text=$(cat "$work"/out/*/*.patch)
+contains dates_are_of_no_run "$text" 'Date: Thu, 1 Jan 2026 00:00:00 +0000' 'Date: Sun, 22 Nov 2026 08:00:00 +0000'
+result mails_have_no_signature $(($(grep -c '^-- $' <<<"$text") != 0))
+
 mail 2 changed.c 's/^changed 10$/CHANGED/' >"$kernel/rebased/old/1-toy/0002-changed.patch"
 text=$("${rebase[@]}" 2>&1)
 result an_outdated_resolution_is_an_error $(($? != 1)) "$text"

@@ -24,6 +24,7 @@ describe('the catalogue of a kernel folder', () => {
       { name: 'peerlab', about: expect.any(String), bootFactor: 1 },
       { name: 'server', about: expect.any(String), bootFactor: 2 },
     ]);
+    expect(catalogue.bases).toEqual(['7.2']);
   });
 
   it('takes a configuration without a header, or with one that makes no sense, for a fast one', () => {
@@ -41,6 +42,7 @@ describe('the catalogue of a kernel folder', () => {
   it('refuses a list of suites that the build script could not read', () => {
     mkdirSync(join(folder, 'config'), { recursive: true });
     mkdirSync(join(folder, 'selftests'), { recursive: true });
+    writeFileSync(join(folder, 'base.json'), '{}');
     const suite = { name: 'a', about: '', kind: 'functional', default: true, seconds: 1, testSeconds: 1, options: [] };
     const read = (more: object) => {
       writeFileSync(

@@ -1,6 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABOUT_MAX, BOOT_FACTOR_MAX, type Catalogue, CatalogueConfig, cutText, Name } from '@peerlab/contracts';
+import {
+  ABOUT_MAX,
+  BaseName,
+  BASES_MAX,
+  BOOT_FACTOR_MAX,
+  type Catalogue,
+  CatalogueConfig,
+  cutText,
+  Name,
+} from '@peerlab/contracts';
 import { z } from 'zod';
 
 /** kernel/selftests/suites.json: suites.sh makes the entries of a bundle from the same file. */
@@ -24,6 +33,9 @@ const SuitesFile = z.strictObject({
     .max(256),
 });
 
+/** kernel/base.json: fetch-base.sh reads the rest of it. */
+const BaseFile = z.object({ others: z.record(BaseName, z.unknown()).default({}) });
+
 const CONFIG = /^([a-z0-9-]{1,64})\.config$/;
 /** Comment lines at the start of a configuration, as far as they are looked at. */
 const HEADER_LINES = 10;
@@ -41,9 +53,10 @@ function readConfig(name: string, text: string): CatalogueConfig {
   return { name, about: cutText(value('about') ?? '', ABOUT_MAX), bootFactor };
 }
 
-/** The suites and configurations of a kernel/ folder. Throws where it cannot be read. */
+/** The suites, configurations and other bases of a kernel/ folder. Throws where it cannot be read. */
 export function readKernelCatalogue(kernelDir: string): Catalogue {
   const { suites } = SuitesFile.parse(JSON.parse(readFileSync(join(kernelDir, 'selftests', 'suites.json'), 'utf8')));
+  const { others } = BaseFile.parse(JSON.parse(readFileSync(join(kernelDir, 'base.json'), 'utf8')));
   const folder = join(kernelDir, 'config');
   const configs = readdirSync(folder)
     .toSorted()
@@ -54,5 +67,6 @@ export function readKernelCatalogue(kernelDir: string): Catalogue {
   return {
     suites: suites.map(({ name, about, kind, default: isDefault }) => ({ name, about, kind, isDefault })),
     configs,
+    bases: Object.keys(others).toSorted().slice(0, BASES_MAX),
   };
 }

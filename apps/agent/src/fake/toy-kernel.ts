@@ -105,14 +105,34 @@ export function makeToyKernel(folder: string): { kernelDir: string; cacheDir: st
   const [kernelDir, cacheDir] = [join(folder, 'kernel'), join(folder, 'cache')];
   writeTree(kernelDir, KERNEL);
   cpSync(SCRIPTS, join(kernelDir, 'scripts'), { recursive: true });
-  const key = createHash('sha256').update(JSON.stringify(TREE)).digest('hex');
+  writeBase(cacheDir, 'toy-source', '7.3.99', TREE);
+  return { kernelDir, cacheDir };
+}
+
+/** Puts a source where `fetch-base.sh` finds it. */
+function writeBase(cacheDir: string, name: string, version: string, tree: Readonly<Record<string, string>>): void {
+  const key = createHash('sha256').update(JSON.stringify(tree)).digest('hex');
   const kernel = join(cacheDir, 'builder', 'kernel');
   const base = join(kernel, `base-${key}`);
-  writeTree(join(base, 'tree'), TREE);
-  writeFileSync(join(base, 'version'), '7.3.99\n');
+  writeTree(join(base, 'tree'), tree);
+  writeFileSync(join(base, 'version'), `${version}\n`);
   writeFileSync(join(base, 'source.sha256'), `${key}\n`);
-  writeFileSync(join(kernel, 'toy-source.latest'), `${key}\n`);
-  return { kernelDir, cacheDir };
+  writeFileSync(join(kernel, `${name}.latest`), `${key}\n`);
+}
+
+/**
+ * Gives a kernel/ folder of the toy another base.
+ * @param code what its one C file is there
+ */
+export function addToyBase(
+  { kernelDir, cacheDir }: { kernelDir: string; cacheDir: string },
+  name: string,
+  version: string,
+  code: string,
+): void {
+  const others = { [name]: { package: `toy-${name}` } };
+  writeFileSync(join(kernelDir, 'base.json'), JSON.stringify({ package: 'toy-source', others }));
+  writeBase(cacheDir, `toy-${name}`, version, { ...TREE, 'mm/hmm.c': code });
 }
 
 /** Writes the source of the toy, as a checkout of somebody's repository has it. */

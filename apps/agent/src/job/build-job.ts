@@ -1,20 +1,22 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Assignment, type BundleManifest, type Work, type WorkSource, type AnyStage } from '@peerlab/contracts';
+import { type AnyStage, type Assignment, type BundleManifest, type PathRule, type Work } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
-import type { PreparedSource, SourceSettings } from '../source/index.js';
+import type { PreparedSource, SourceSettings, TreeSource } from '../source/index.js';
 import { BuildFailed } from './build-failed.js';
+import { putPathRule } from './put-path-rule.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, trimBuiltBundles } from './builder-cache.js';
 import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
 import { sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
-import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
+import { KernelBuilder, type KernelRequest, type SeriesArgument, isTrusted } from './kernel-builder.js';
+import { ScriptFailed } from './script-failed.js';
 import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
 import { type SeriesMails, unmetBases } from './series-mails.js';
@@ -99,11 +101,12 @@ class BuildJob {
     if (builder.noSandbox !== null) this.#note(`build: ${builder.noSandbox}`);
     // Before the scripts copy what they build.
     const recipe = this.#recipe();
-    const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
+    const { request, base, inputs, patches, stored, pathRule } = await this.#stage('fetch', async () => {
       const { config, source, fragment, cacheDomain: domain = null } = this.#work;
       this.#requireSandbox(builder);
+      const otherBase = source !== undefined && 'base' in source ? source.base : null;
       const request: KernelRequest = {
-        series: await this.#seriesArguments(builder),
+        series: await this.#seriesArguments(builder, otherBase),
         config,
         source: null,
         fragment,
@@ -111,13 +114,14 @@ class BuildJob {
         kselftests: this.#work.kselftests ?? [],
         mutants: this.#work.mutants?.count,
       };
-      if (source !== undefined) request.source = await this.#fetchSource(builder, source);
+      if (source !== undefined && !('base' in source)) request.source = await this.#fetchSource(builder, source);
       this.#unmet = unmetBases(this.#mails, request.source?.commit ?? null);
       for (const note of this.#unmet) this.#note(`series: ${note}`);
-      const base = request.source?.folder ?? (await this.#believed(builder.fetchBase()));
+      const base = request.source?.folder ?? (await this.#believed(builder.fetchBase(otherBase)));
       const { inputs, patches } = await this.#believed(builder.inputs(request, base));
       const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
-      return { request, base, inputs, patches, stored };
+      const pathRule = stored === null ? await this.#pathRule(builder, base, patches) : null;
+      return { request, base, inputs, patches, stored, pathRule };
     });
     if (stored !== null) {
       this.#note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
@@ -131,20 +135,21 @@ class BuildJob {
     const here = existsSync(join(out, 'manifest.json'));
     if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
     else await this.#stage('build', () => this.#build(builder, request, base, inputs));
-    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe }));
+    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe, pathRule }));
   }
 
   /** What strangers sent is not even read outside of a sandbox. */
   #requireSandbox({ noSandbox }: KernelBuilder): void {
     const { series, source, fragment } = this.#work;
     const isSubmitted = series.some((each) => typeof each === 'object' && !('mutant' in each));
-    if (noSandbox === null || (!isSubmitted && source === undefined && fragment === undefined)) return;
+    const isFarms = source === undefined || 'base' in source;
+    if (noSandbox === null || (!isSubmitted && isFarms && fragment === undefined)) return;
     const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
     throw new JobFailure('infrastructure', `${noSandbox}. ${remedy}`);
   }
 
   /** Says which commit a ref is before anything is built of it: a build that fails later was of that one, too. */
-  #fetchSource(builder: KernelBuilder, source: WorkSource): Promise<PreparedSource> {
+  #fetchSource(builder: KernelBuilder, source: TreeSource): Promise<PreparedSource> {
     return builder.fetchSource(source, (commit) => {
       const what = 'git' in source ? `${source.git.ref} of ${source.git.url}` : 'the source';
       this.#note(`fetch: ${what} is commit ${commit}`);
@@ -187,11 +192,16 @@ class BuildJob {
     return join(this.#settings.cacheDir, 'bundles', key);
   }
 
-  /** What to build; texts and downloads become files. */
-  async #seriesArguments(builder: KernelBuilder): Promise<SeriesArgument[]> {
+  /**
+   * What to build; texts and downloads become files.
+   * @param otherBase what the bundled series is carried over to; null = it is for the source that is built
+   */
+  async #seriesArguments(builder: KernelBuilder, otherBase: string | null): Promise<SeriesArgument[]> {
     const series: SeriesArgument[] = [];
     for (const [index, source] of this.#work.series.entries()) {
-      if (source === 'bundled') {
+      if (source === 'bundled' && otherBase !== null) {
+        series.push({ kind: 'rebased', file: await this.#believed(builder.rebaseBundled(otherBase)) });
+      } else if (source === 'bundled') {
         series.push({ kind: 'bundled' });
       } else if ('mutant' in source) {
         series.push({ kind: 'mutant', file: this.#mutantFile(source.mutant) });
@@ -217,6 +227,21 @@ class BuildJob {
       if (existsSync(join(this.#settings.kernelDir, 'mutants', file))) return file;
     }
     throw new JobFailure('request', `there is no mutant "${name}" in kernel/mutants`);
+  }
+
+  /** Read before anything of the series runs. What cannot be read is not known: no kernel is lost for it. */
+  async #pathRule(builder: KernelBuilder, base: string, patches: string): Promise<PathRule | null> {
+    try {
+      const rule = await builder.pathRule(base, patches);
+      for (const { why } of rule?.changed ?? [])
+        this.#note(`fetch: peer paths that depend on it are not predicted: ${why}`);
+      return rule;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const why = `the rule could not be read: ${messageOf(error)}`.slice(0, 300);
+      this.#note(`fetch: no peer path is predicted: ${why}`);
+      return { hostBridges: [], changed: [{ what: 'path', why }] };
+    }
   }
 
   /** Builds into the folder of the bundle's key. */
@@ -262,13 +287,22 @@ class BuildJob {
       patches,
       cached,
       recipe,
-    }: { inputs: ExpectedBundle; patches: string; cached: boolean; recipe: { recipe?: string } },
+      pathRule,
+    }: {
+      inputs: ExpectedBundle;
+      patches: string;
+      cached: boolean;
+      recipe: { recipe?: string };
+      pathRule: PathRule | null;
+    },
   ): Promise<void> {
     const now = new Date();
     await utimes(out, now, now);
     await trimBuiltBundles(join(this.#settings.cacheDir, 'bundles'));
     // Taken apart otherwise, the same patches have other names: another build may have put it here.
-    const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
+    const checked = await checkBuiltBundle(out, inputs, { anyNames: true });
+    // What the build itself says of it counts for nothing.
+    const manifest: BundleManifest = await putPathRule(out, checked, pathRule, this.#folder);
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.#folder, 'bundle.tar');
     // The same bundle gives the same bytes on every builder.

@@ -1,7 +1,7 @@
 import { chownSync, existsSync } from 'node:fs';
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WorkSource } from '@peerlab/contracts';
+import type { PathRule } from '@peerlab/contracts';
 import { type BuildAccount, buildAccount } from '../sandbox/account.js';
 import { whyNoSandbox } from '../sandbox/probe.js';
 import { type Overlay, type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
@@ -10,10 +10,13 @@ import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
 import { ExpectedBundle } from './bundle-check.js';
 import { messageOf } from '../error-message.js';
+import { RULE_SCRIPT, ruleIn } from '../path-rule/index.js';
+import { BaseKernels } from './base-kernels.js';
 import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
-import { KernelSources, type PreparedSource, type SourceSettings } from '../source/index.js';
+import { KernelSources, type PreparedSource, type SourceSettings, type TreeSource } from '../source/index.js';
 import { type SeriesMails, takeMails } from './series-mails.js';
+import { ScriptFailed } from './script-failed.js';
 import { runTool } from './system-tool.js';
 import { ToolSandbox } from './tool-sandbox.js';
 
@@ -21,7 +24,7 @@ import { ToolSandbox } from './tool-sandbox.js';
 export interface KernelRequest {
   series: readonly SeriesArgument[];
   config: string;
-  /** The tree to build from; null = the farm's base. */
+  /** The tree to build from; null = a base of the farm. */
   source: PreparedSource | null;
   /** Settings on top of the configuration, as lines of a .config. */
   fragment?: string | undefined;
@@ -39,6 +42,8 @@ export interface KernelRequest {
  */
 export type SeriesArgument =
   | { kind: 'bundled' }
+  /** The bundled series as it is on another base: name of a folder in the folder `series` of the attempt. */
+  | { kind: 'rebased'; file: string }
   | { kind: 'mutant'; file: string }
   /** Name of a folder of patches in the folder `series` of the attempt. */
   | { kind: 'submitted'; file: string };
@@ -80,13 +85,16 @@ const INSIDE = {
 /** A thousand mails take some seconds. */
 const READ_MAILS_MS = 10 * 60_000;
 
+/** Two files, and those of up to a thousand patches that change them. */
+const READ_RULE_MS = 5 * 60_000;
+
 /** Settings that were submitted, beside the series. */
 const FRAGMENT_FILE = 'fragment.config';
 
 /** Parts of the repository's kernel/ folder that a build reads. */
 const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'scripts', 'selftests'];
-/** Out-of-tree drivers that a lab may have put there. */
-const DRIVERS = 'drivers';
+/** Out-of-tree drivers that a lab may have put there, and what other bases take. */
+const OPTIONAL_PARTS = ['drivers', 'rebased'];
 
 /** Runs the scripts of kernel/scripts for one attempt, each in a sandbox. */
 export class KernelBuilder {
@@ -142,22 +150,38 @@ export class KernelBuilder {
     return join(this.#folder, 'series');
   }
 
-  /** Fetches the base kernel where it is missing. Runs outside of the sandbox: it needs the network, and nothing submitted. */
-  async fetchBase(): Promise<string> {
-    const cache = this.noSandbox === null ? this.#cache.folder : this.#settings.cacheDir;
-    const script = join(this.#settings.kernelDir, 'scripts', 'fetch-base.sh');
-    const end = await runBuildScript({ command: [script, '--cache', cache] }, this.#handlers, this.#signal);
-    const base = end.outputLines.at(-1) ?? '';
-    if (end.error !== null || end.code !== 0) throw new ScriptFailed('fetch-base.sh', end);
+  /**
+   * Fetches a base kernel where it is missing.
+   * @param name one of the others of base.json; null = the farm's base
+   * @returns its folder
+   */
+  async fetchBase(name: string | null): Promise<string> {
+    const base = await this.#bases().fetch(name);
     if (this.noSandbox === null) await this.#cache.prepare();
     return base;
+  }
+
+  /**
+   * Carries the bundled series over to another base.
+   * @param name one of the others of base.json
+   * @returns the folder of its patches, in the folder of series
+   */
+  async rebaseBundled(name: string): Promise<string> {
+    const folder = `bundled-${name}`;
+    await this.#bases().rebase(name, join(this.seriesFolder, folder));
+    return folder;
+  }
+
+  #bases(): BaseKernels {
+    const cache = this.noSandbox === null ? this.#cache.folder : this.#settings.cacheDir;
+    return new BaseKernels(join(this.#folder, 'kernel'), cache, this.#handlers, this.#signal);
   }
 
   /**
    * Gets a tree of another source; nothing of it runs.
    * @param onCommit told what a ref is as soon as that is known
    */
-  async fetchSource(source: WorkSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
+  async fetchSource(source: TreeSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
     await this.#cache.prepare();
     return new KernelSources(this.#settings, this.#toolSandbox(), this.#folder, this.#signal).prepare(source, onCommit);
   }
@@ -212,6 +236,39 @@ export class KernelBuilder {
       throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.outputLines.at(-1) ?? 'nothing'}`);
     }
     return { inputs: parseInputs(end.inputs), patches: join(this.#folder, patches) };
+  }
+
+  /**
+   * By which rule the kernel decides how DMA travels between two devices, read from its source with the series. Nothing of
+   * the series runs. null = the source has none.
+   * @param base as for `build`; @param patches the folder that `inputs` told
+   * @throws JobFailure, ArchiveError when it cannot be read
+   */
+  async pathRule(base: string, patches: string): Promise<PathRule | null> {
+    const out = await mkdtemp(join(this.#folder, 'rule-'));
+    const tree = join(base, 'tree');
+    if (this.noSandbox !== null) {
+      await runTool('bash', ['-euo', 'pipefail', '-c', RULE_SCRIPT, 'rule', tree, patches, out]);
+      return ruleIn(out);
+    }
+    const sandbox = this.#toolSandbox();
+    await sandbox.ownFolder(out);
+    const end = await sandbox.run({
+      script: RULE_SCRIPT,
+      arguments: [INSIDE.base, INSIDE.patches, INSIDE.out],
+      environment: {},
+      readOnly: [
+        { from: tree, to: INSIDE.base },
+        { from: patches, to: INSIDE.patches },
+      ],
+      writable: [{ from: out, to: INSIDE.out }],
+      network: false,
+      limits: sandboxLimits(this.#settings.limits),
+      timeoutMs: READ_RULE_MS,
+      what: 'reading the rule for peer paths',
+    });
+    if (end.code !== 0) throw new JobFailure('harness', end.lastStderrLine ?? 'git said nothing');
+    return ruleIn(out);
   }
 
   /**
@@ -336,6 +393,7 @@ export class KernelBuilder {
           return ['--series', 'bundled'];
         case 'mutant':
           return ['--series', `${this.#place('kernel')}/mutants/${each.file}`];
+        case 'rebased':
         case 'submitted':
           return ['--series', `${this.#place('series')}/${each.file}`];
       }
@@ -356,8 +414,8 @@ export class KernelBuilder {
   async #copyKernelFolder(): Promise<void> {
     const to = join(this.#folder, 'kernel');
     await mkdir(to);
-    const drivers = existsSync(join(this.#settings.kernelDir, DRIVERS)) ? [DRIVERS] : [];
-    for (const part of [...KERNEL_PARTS, ...drivers]) {
+    const optional = OPTIONAL_PARTS.filter((part) => existsSync(join(this.#settings.kernelDir, part)));
+    for (const part of [...KERNEL_PARTS, ...optional]) {
       // A link would lead to a place that the sandbox does not show.
       await cp(join(this.#settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
     }
@@ -378,18 +436,5 @@ function parseInputs(text: string): ExpectedBundle {
     return ExpectedBundle.parse(JSON.parse(text));
   } catch (error) {
     throw new JobFailure('harness', `build-bundle.sh --key printed inputs that cannot be read: ${messageOf(error)}`);
-  }
-}
-
-/** A script of kernel/scripts ended otherwise than well. */
-export class ScriptFailed extends Error {
-  constructor(
-    readonly script: string,
-    readonly end: BuildScriptEnd,
-    /** Whether what the script said of its failure can be believed. */
-    readonly trusted = true,
-  ) {
-    super(`${script} failed`);
-    this.name = 'ScriptFailed';
   }
 }

@@ -7,7 +7,8 @@ import { sandboxLimits } from './build-limits.js';
 import { removeScratch } from './builder-cache.js';
 import type { BuildScriptEnd, BuildScriptHandlers } from './build-script.js';
 import { JobFailure } from './failure.js';
-import { KernelBuilder, type KernelBuilderSettings, ScriptFailed } from './kernel-builder.js';
+import { KernelBuilder, type KernelBuilderSettings } from './kernel-builder.js';
+import { ScriptFailed } from './script-failed.js';
 import { makeScratchFolder } from './scratch-folder.js';
 import { ToolSandbox } from './tool-sandbox.js';
 
@@ -60,7 +61,7 @@ export async function configureForMachine(
   try {
     const builder = await KernelBuilder.open({ ...settings, artifacts: NO_STORE }, folder, handlers, signal);
     if (builder.noSandbox !== null) throw new JobFailure('infrastructure', builder.noSandbox);
-    const base = await builder.fetchBase().catch((error: unknown) => {
+    const base = await builder.fetchBase(null).catch((error: unknown) => {
       throw error instanceof ScriptFailed ? failed(error.script, error.end) : error;
     });
     // Of the fetch, should it print something alike.

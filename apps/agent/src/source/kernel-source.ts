@@ -19,6 +19,9 @@ export interface SourceSettings {
   artifacts: Artifacts;
 }
 
+/** A source that somebody names, as opposed to a base of the farm. */
+export type TreeSource = Exclude<WorkSource, { base: string }>;
+
 /** A tree to build from. */
 export interface PreparedSource extends StoredSource {
   /** Of a git source. */
@@ -72,7 +75,7 @@ export class KernelSources {
    * @param onCommit told what a ref is as soon as that is known
    * @throws JobFailure `request` for what cannot be built, `infrastructure` for what could not be reached
    */
-  async prepare(source: WorkSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
+  async prepare(source: TreeSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
     return 'git' in source
       ? this.#fromGit(source.git, onCommit)
       : { ...(await this.#fromTarball(source.tarball)), commit: null };

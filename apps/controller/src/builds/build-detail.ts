@@ -187,9 +187,10 @@ export function bundleOf(row: RowOf<typeof BUNDLE_FILE>): BuildDetail['bundle'] 
   return { sha256: row.sha256, sizeBytes: row.size_bytes, removedAt: row.removed_at?.toISOString() ?? null };
 }
 
-function baseOf({ spec: { git, tarball, bundle }, commit }: BuildDetailRow): BuildBase | null {
+function baseOf({ spec: { git, tarball, base, bundle }, commit }: BuildDetailRow): BuildBase | null {
   if (bundle !== undefined) return null;
   if (git !== undefined) return { kind: 'git', ...git, commit };
+  if (base !== undefined) return { kind: 'base', name: base };
   return tarball === undefined ? { kind: 'farm' } : { kind: 'tarball', sha256: tarball };
 }
 

@@ -17,14 +17,15 @@ const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
  * @returns empty for a ready bundle, which is not built, and for a branch
  */
 export function inputsOf(build: BuildSpec, submitter: string | null): string {
-  const { series = [], config, git, tarball, fragment, mutants, bundle } = build;
+  const { series = [], config, git, tarball, base, fragment, mutants, bundle } = build;
   // What a branch will be is not known before it is built.
   if (bundle !== undefined || (git !== undefined && !isCommit(git.ref))) return '';
   const own = { ...(git && { git }), ...(tarball && { tarball }), ...(fragment && { fragment }) };
   const isSubmitted =
     Object.keys(own).length > 0 || series.some((source) => typeof source === 'object' && !('mutant' in source));
   const made = mutants === undefined ? {} : { mutants: mutantBudget(mutants).count };
-  const inputs = { series, config: config ?? null, ...own, ...made, domain: isSubmitted ? submitter : null };
+  const on = base === undefined ? {} : { base };
+  const inputs = { series, config: config ?? null, ...own, ...on, ...made, domain: isSubmitted ? submitter : null };
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
 }
 
@@ -32,12 +33,13 @@ export function inputsOf(build: BuildSpec, submitter: string | null): string {
  * Which builds take about as long: configuration, and the widest of the sources. The patches of an uploaded mbox are not
  * read; it is a size of its own.
  */
-export function sizeOf({ series = [], config, git, tarball, bundle }: BuildSpec): string {
+export function sizeOf({ series = [], config, git, tarball, base, bundle }: BuildSpec): string {
   if (bundle !== undefined) return '';
   // Nothing of such a tree is compiled yet, but what the compiler cache has.
   if (git !== undefined || tarball !== undefined) return `${config ?? 'default'} tree`;
   const widest = Math.max(0, ...series.map((source) => SIZES.indexOf(sourceSize(source))));
-  return `${config ?? 'default'} ${SIZES[widest] ?? 'base'}`;
+  // Each base has trees of its own.
+  return `${config ?? 'default'} ${SIZES[widest] ?? 'base'}${base === undefined ? '' : ` on ${base}`}`;
 }
 
 function sourceSize(source: NonNullable<BuildSpec['series']>[number]): (typeof SIZES)[number] {

@@ -3,7 +3,7 @@ import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { SAMPLE_CATALOGUE } from '../testing/samples.js';
 
-/** Kernels of other sources than the farm's base: which builder gets them, and what the run says of them. */
+/** Kernels of other sources and bases than the farm's own: which builder gets them, and what the run says of them. */
 const LINUX = 'https://git.example.org/linux.git';
 const NEXT = 'https://git.example.org/next.git';
 const [COMMIT, LATER] = ['a'.repeat(40), 'b'.repeat(40)];
@@ -17,7 +17,11 @@ beforeAll(async () => {
   old = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'a-old', buildSlots: 10 });
   builder = await farm.agent(
     {},
-    { name: 'b-new', buildSlots: 10, catalogue: { ...SAMPLE_CATALOGUE, repositories: [LINUX, NEXT] } },
+    {
+      name: 'b-new',
+      buildSlots: 10,
+      catalogue: { ...SAMPLE_CATALOGUE, repositories: [LINUX, NEXT], bases: ['7.2', '6.18'] },
+    },
   );
 });
 afterAll(async () => {
@@ -38,6 +42,18 @@ it('goes to a builder that allows the repository, and not to one that knows no s
     fragment: 'CONFIG_FOO=y',
   });
   expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
+  await farm.call('cancelRun', { params: { run: run.id } });
+});
+
+it('goes to a builder that knows the base that is named, and the build says which it is', async () => {
+  const run = await farm.call('submitRun', {
+    body: { yaml: yamlOf(`  - {name: old, base: '7.2', series: [bundled]}\n`) },
+  });
+  const { work } = await builder.take('build');
+  expect(work).toMatchObject({ kind: 'build', series: ['bundled'], source: { base: '7.2' } });
+  expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
+  const [{ id } = { id: '' }] = await farm.sql.rows<{ id: string }>('select id from build where run_id = $1', [run.id]);
+  expect((await farm.call('getBuild', { params: { build: id } })).source).toEqual({ kind: 'base', name: '7.2' });
   await farm.call('cancelRun', { params: { run: run.id } });
 });
 
@@ -93,5 +109,16 @@ it('is refused where no builder allows it, with the place and what is allowed', 
       message: expect.stringMatching(/is not allowed/),
       remedy: `did you mean "${LINUX}"?`,
     },
+  ]);
+});
+
+it('is refused on a base that no builder knows, with the names of those that there are', async () => {
+  const problemsOf = async (base: string) =>
+    (await farm.call('checkRun', { body: { yaml: yamlOf(`  - {name: x, base: ${base}, series: []}\n`) } })).problems;
+  expect(await problemsOf('newest')).toMatchObject([
+    { path: 'builds.0.base', line: 4, message: 'there is no other base "newest"', remedy: 'other bases are 6.18, 7.2' },
+  ]);
+  expect(await problemsOf('7.2')).toMatchObject([
+    { path: 'builds.0.base', message: expect.stringContaining('in quotes') },
   ]);
 });

@@ -1,4 +1,10 @@
-import { FARM_LAB_SUITES_MAX, REPOSITORIES_MAX, type Catalogue, type FarmCatalogue } from '@peerlab/contracts';
+import {
+  BASES_MAX,
+  FARM_LAB_SUITES_MAX,
+  REPOSITORIES_MAX,
+  type Catalogue,
+  type FarmCatalogue,
+} from '@peerlab/contracts';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import { prepared, type Queries } from '../platform/database/sql.js';
 import { Agent } from '../schema/fleet.js';
@@ -40,6 +46,7 @@ export function farmCatalogue(told: readonly Told[]): FarmCatalogue {
     configs: firstOfEachName(known.flatMap(({ configs }) => configs)),
     labSuites: labSuites.slice(0, FARM_LAB_SUITES_MAX),
     repositories: repositoriesOf(known),
+    bases: [...new Set(known.flatMap(({ bases = [] }) => bases))].toSorted().slice(0, BASES_MAX),
     isComplete: builders.length > 0 && known.length === builders.length,
     waitsFor:
       builders.length > 0

@@ -14,9 +14,13 @@ const CLAIMABLE_BUILD = {
 /** A build that can start now, with an agent and its free slot. */
 export type ClaimableBuild = RowOf<typeof CLAIMABLE_BUILD>;
 
-/** The builder allows the repository of the build; one that tells no repositories would build the farm's base instead. */
+/**
+ * The builder allows the repository of the build, or knows its base; one that tells no repositories, or no bases, would build the
+ * farm's base instead.
+ */
 const BUILDS_SOURCE = `(not b.spec ?| array['git', 'tarball', 'fragment'] or a.catalogue ? 'repositories')
-  and (b.spec #>> '{git,url}' is null or a.catalogue -> 'repositories' ? (b.spec #>> '{git,url}'))`;
+  and (b.spec #>> '{git,url}' is null or a.catalogue -> 'repositories' ? (b.spec #>> '{git,url}'))
+  and (b.spec ->> 'base' is null or coalesce(a.catalogue -> 'bases' ? (b.spec ->> 'base'), false))`;
 
 const HAS_BUILDS = prepared(`select 1 from job where kind = 'build' and state = 'queued' limit 1`);
 const NEXT_BUILD = prepared(

@@ -41,8 +41,9 @@ export function buildWork(
 }
 
 /** A branch that moves between two attempts is built as it was found first. */
-function sourceWork({ git, tarball }: BuildSpec, commit: string | null): { source?: WorkSource } {
+function sourceWork({ git, tarball, base }: BuildSpec, commit: string | null): { source?: WorkSource } {
   if (git !== undefined) return { source: { git: commit === null ? git : { url: git.url, ref: commit } } };
+  if (base !== undefined) return { source: { base } };
   return tarball === undefined ? {} : { source: { tarball } };
 }
 

@@ -51,9 +51,13 @@ export function checkSeries({ builds }: Pick<RunSpec, 'builds'>): { series: Chec
 }
 
 /** A series says what it was made on; a build from something else is worth a word, and no mistake. */
-function baseNote(baseCommit: string | null, { git, tarball }: Pick<BuildSpec, 'git' | 'tarball'>): string | null {
+function baseNote(
+  baseCommit: string | null,
+  { git, tarball, base }: Pick<BuildSpec, 'git' | 'tarball' | 'base'>,
+): string | null {
   if (baseCommit === null || git?.ref === baseCommit) return null;
   const short = baseCommit.slice(0, 12);
   if (git !== undefined) return `it was made on ${short}; the build says in its log whether ${git.ref} is that`;
-  return `it was made on ${short}, and is applied to ${tarball === undefined ? 'the farm’s base' : 'a tarball'}; name git: {url, ref: ${baseCommit}} to build on that`;
+  const other = tarball === undefined ? 'the farm’s base' : 'a tarball';
+  return `it was made on ${short}, and is applied to ${base === undefined ? other : `base ${base}`}; name git: {url, ref: ${baseCommit}} to build on that`;
 }

@@ -74,7 +74,7 @@ function withKselftests(spec: RunSpec): RunSpec {
   return { ...spec, builds };
 }
 
-/** Names of suites and configurations that there are not. */
+/** Names of suites, configurations and bases that there are not. */
 export function checkOffered(spec: RunSpec, offer: Offer): ProblemItem[] {
   const { waitsFor, isComplete, configs } = offer.catalogue;
   const firstBuilt = spec.builds.findIndex(({ bundle }) => bundle === undefined);
@@ -88,9 +88,12 @@ export function checkOffered(spec: RunSpec, offer: Offer): ProblemItem[] {
   }
   const named = unknownSuites(spec).map(({ path, message }) => ({ path: path.join('.'), message }));
   const known = configs.map(({ name }) => name);
-  const builds = spec.builds.map(({ config }, at) =>
-    config === undefined || !isComplete ? [] : unknownName('configuration', `builds.${at}.config`, config, known),
-  );
+  const builds = spec.builds.map(({ config, base }, at) => [
+    ...(config === undefined || !isComplete ? [] : unknownName('configuration', `builds.${at}.config`, config, known)),
+    ...(base === undefined || !isComplete
+      ? []
+      : unknownName('other base', `builds.${at}.base`, base, offer.catalogue.bases)),
+  ]);
   return [...named, ...checkSuites(spec, offer), ...builds.flat(), ...checkSources(spec, offer)];
 }
 

@@ -240,6 +240,7 @@ function ErrorPlace({ build: { error, buildAttemptId } }: { build: BuildDetail }
 /** What was built: the commit, not the branch that it was found by. */
 function SourceText({ source }: { source: BuildBase }): ReactNode {
   if (source.kind === 'farm') return 'the farm’s base';
+  if (source.kind === 'base') return `base ${source.name}`;
   if (source.kind === 'tarball') return <code title={source.sha256}>tarball {source.sha256.slice(0, 12)}</code>;
   return (
     <>

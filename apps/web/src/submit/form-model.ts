@@ -113,18 +113,20 @@ const Build = z.object({
     .optional()
     .catch(undefined),
   tarball: z.string().optional().catch(undefined),
+  base: z.string().optional().catch(undefined),
 });
 
 function readBuild(value: unknown): FormBuild {
   const build = Build.safeParse(value);
   if (!build.success) return { name: '', source: 'other', detail: 'not a build yet', git: null };
-  const { name, series, git = null, tarball } = build.data;
+  const { name, series, git = null, tarball, base } = build.data;
   const described = (source: FormBuild['source'], ...parts: string[]): FormBuild => {
     return { name, source, detail: parts.join(', then '), git };
   };
   const onTop = (series ?? []).map(sourceText);
   if (git !== null) return described('git', ...onTop);
   if (tarball !== undefined) return described('other', 'an uploaded tarball', ...onTop);
+  if (base !== undefined) return described('other', `base ${base}`, ...onTop);
   if (series === undefined) return described('other', 'an uploaded bundle');
   if (series.length === 0) return described('base');
   if (series.length === 1 && series[0] === 'bundled') return described('bundled');
@@ -245,7 +247,7 @@ export function setSource(
   repositories: readonly string[] = [],
 ): string {
   return edit(yaml, (document) => {
-    for (const field of ['bundle', 'git', 'tarball']) document.deleteIn(['builds', index, field]);
+    for (const field of ['bundle', 'git', 'tarball', 'base']) document.deleteIn(['builds', index, field]);
     if (source === 'git') document.setIn(['builds', index, 'git'], gitOf(document, repositories));
     if (source !== 'git' || !document.hasIn(['builds', index, 'series']))
       document.setIn(['builds', index, 'series'], seriesOf(document, source));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
-import { BuiltGit } from './kernel-source.js';
+import { BaseName, BuiltGit } from './kernel-source.js';
 import { Role } from './participants.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
@@ -50,6 +50,7 @@ export type BuildSummary = z.infer<typeof BuildSummary>;
 /** What the patches of a build stand on. */
 export const BuildBase = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('farm') }),
+  z.object({ kind: z.literal('base'), name: BaseName }),
   BuiltGit.extend({ kind: z.literal('git') }),
   z.object({ kind: z.literal('tarball'), sha256: Sha256 }),
 ]);

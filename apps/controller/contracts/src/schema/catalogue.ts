@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Name, Sha256 } from './ids.js';
-import { RepositoryUrl } from './kernel-source.js';
+import { BaseName, RepositoryUrl } from './kernel-source.js';
 import { ABOUT_MAX, SuiteDefinition } from './suite.js';
 
 /** Suites and configurations that one agent may tell of; a dozen are usual. */
@@ -10,6 +10,8 @@ export const CATALOGUE_CONFIGS_MAX = 64;
 export const LAB_SUITES_MAX = 64;
 /** Repositories that one builder may allow. */
 export const REPOSITORIES_MAX = 256;
+/** Other bases that kernel/base.json may have. */
+export const BASES_MAX = 16;
 /** How many times longer than the fastest kernel one may boot. */
 export const BOOT_FACTOR_MAX = 20;
 
@@ -51,6 +53,8 @@ export const Catalogue = z.object({
    * of a configuration.
    */
   repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).optional(),
+  /** Bases that it builds from besides the farm's own, by their names. Absent from builders that know no other. */
+  bases: z.array(BaseName).max(BASES_MAX).optional(),
 });
 export type Catalogue = z.infer<typeof Catalogue>;
 
@@ -59,6 +63,8 @@ export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
   labSuites: z.array(SuiteDefinition).max(FARM_LAB_SUITES_MAX),
   /** Those of all builders; null = none of them builds from other sources than the farm's base. */
   repositories: z.array(RepositoryUrl).nullable(),
+  /** Other bases, of all builders. */
+  bases: z.array(BaseName),
   /** Names of the RDMA devices of all machines, as their inventories have them. Absent where they were not asked for. */
   rdmaDevices: z.array(z.string()).optional(),
   /**

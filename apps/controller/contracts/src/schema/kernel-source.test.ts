@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigFragment, GitRef, RepositoryUrl } from './kernel-source.js';
+import { BaseName, ConfigFragment, GitRef, RepositoryUrl } from './kernel-source.js';
 import { BuildSpec } from './run-spec.js';
 
-const why = (schema: typeof GitRef, text: string): string | null =>
+const why = (schema: typeof GitRef, text: unknown): string | null =>
   schema.safeParse(text).error?.issues[0]?.message ?? null;
 
 describe('the address of a repository', () => {
@@ -54,15 +54,28 @@ describe('a fragment', () => {
 
 it('a build has one source', () => {
   const git = { url: 'https://host/linux.git', ref: 'main' };
+  const [tarball, base] = ['a'.repeat(64), '7.2'];
   const ok = (build: object): boolean => BuildSpec.safeParse({ name: 'b', ...build }).success;
-  expect([{}, { git, tarball: 'a'.repeat(64) }, { git, bundle: 'a'.repeat(64) }].map(ok)).toEqual([
-    false,
-    false,
-    false,
-  ]);
-  expect([{ git }, { git, series: [] }, { tarball: 'a'.repeat(64), series: ['bundled'] }].map(ok)).toEqual([
-    true,
-    true,
-    true,
-  ]);
+  const wrong = [
+    {},
+    { git, tarball },
+    { git, bundle: tarball },
+    { git, base },
+    { base, tarball },
+    { base, bundle: tarball },
+  ];
+  expect(wrong.map(ok)).toEqual(wrong.map(() => false));
+  const right = [
+    { git },
+    { git, series: [] },
+    { tarball, series: ['bundled'] },
+    { base },
+    { base, series: ['bundled'] },
+  ];
+  expect(right.map(ok)).toEqual(right.map(() => true));
+});
+
+it('a base is a name, and no number: 7.10 and 7.1 would be the same', () => {
+  expect(why(BaseName, 7.1)).toBe('expected the name of a base as text, in quotes: "7.2"');
+  expect(['7.2', '../7.2', ''].map((name) => why(BaseName, name) === null)).toEqual([true, false, false]);
 });

@@ -66,6 +66,12 @@ export const GitRef = z
     if (message !== null) context.addIssue({ code: 'custom', message });
   });
 
+/** One of the `others` of kernel/base.json, as that names it. */
+export const BaseName = z
+  .string({ error: 'expected the name of a base as text, in quotes: "7.2"' })
+  .max(64)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'expected the name of a base, such as "7.2"');
+
 /** A tree of a git repository that a builder may fetch. */
 export const GitSource = z.strictObject({
   url: RepositoryUrl.describe('a repository that a builder allows, exactly as its configuration names it'),
@@ -78,7 +84,11 @@ export const BuiltGit = z.object({ url: z.string(), ref: z.string(), commit: Com
 export type BuiltGit = z.infer<typeof BuiltGit>;
 
 /** What an agent is told to build from; absent = the farm's base. */
-export const WorkSource = z.union([z.object({ git: GitSource }), z.object({ tarball: Sha256 })]);
+export const WorkSource = z.union([
+  z.object({ git: GitSource }),
+  z.object({ tarball: Sha256 }),
+  z.object({ base: BaseName }),
+]);
 export type WorkSource = z.infer<typeof WorkSource>;
 
 /** Largest fragment of a configuration, in characters. */

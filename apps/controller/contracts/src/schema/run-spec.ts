@@ -5,7 +5,7 @@ import { PathKind } from './paths.js';
 import { MutantBudget } from './mutants.js';
 import { fewOf } from './problem.js';
 import { KSELFTESTS_MAX } from './bundle.js';
-import { ConfigFragment, GitSource } from './kernel-source.js';
+import { BaseName, ConfigFragment, GitSource } from './kernel-source.js';
 import { Kselftest, SuiteDefinition, suiteOfVariant } from './suite.js';
 
 /** Largest series accepted as mbox text, in characters. */
@@ -68,9 +68,9 @@ export type RunMachines = z.infer<typeof RunMachines>;
 export const RUN_SUITES_MAX = 64;
 
 /** What of a build says where its sources come from, besides the series. */
-const SOURCE_FIELDS = ['git', 'tarball'] as const;
+const SOURCE_FIELDS = ['git', 'tarball', 'base'] as const;
 
-/** A kernel to test: the farm's base, a git tree or a tarball plus series, or a ready bundle that was uploaded. */
+/** A kernel to test: a base of the farm, a git tree or a tarball plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
     name: Name.describe('how the build is called in grids and comparisons'),
@@ -81,6 +81,9 @@ export const BuildSpec = z
       .describe('patches on the source, applied in this order; an empty list is the source as it is'),
     git: GitSource.optional().describe('build from a git repository instead of the farm’s base'),
     tarball: Sha256.optional().describe('build from an uploaded source tarball, by its SHA-256'),
+    base: BaseName.optional().describe(
+      'build from another base of kernel/base.json, by its name in quotes; the bundled series is carried over to it',
+    ),
     config: Name.optional().describe('kernel configuration, by its name in kernel/config'),
     fragment: ConfigFragment.optional().describe('settings on top of the configuration, as lines of a .config'),
     suites: z
@@ -103,21 +106,22 @@ export const BuildSpec = z
   .superRefine((build, context) => {
     const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
     const sources = SOURCE_FIELDS.filter((field) => build[field] !== undefined);
-    if (sources.length > 1) wrong(['tarball'], 'a kernel has one source: leave out git or tarball');
+    if (sources.length > 1)
+      wrong([sources.at(-1) ?? ''], 'a kernel has one source: leave out all of git, tarball and base but one');
     if (build.mutants !== undefined && build.bundle === undefined && (build.series ?? []).length === 0)
       wrong(['mutants'], 'there is no series to make mutants of');
     if (build.bundle === undefined) {
       if (build.series === undefined && sources.length === 0)
         wrong(
           [],
-          'give series (an empty list is the untouched base), git, tarball, or bundle (the content key of an uploaded one)',
+          'give series (an empty list is the untouched base), git, tarball, base, or bundle (the content key of an uploaded one)',
         );
       return;
     }
     if (build.series !== undefined || sources.length > 0)
       wrong(
         [],
-        'give either series, git and tarball, or bundle (the content key of an uploaded one): a built kernel takes no patches',
+        'give either series, git, tarball and base, or bundle (the content key of an uploaded one): a built kernel takes no patches',
       );
     if (build.fragment !== undefined) wrong(['fragment'], 'a bundle is built already; leave the fragment out');
   });

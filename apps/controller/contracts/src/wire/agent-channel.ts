@@ -138,7 +138,10 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
-    /** Absent = the farm's base. Only builders that tell repositories in their catalogue get one, or a fragment. */
+    /**
+     * Absent = the farm's base. Only builders that tell repositories in their catalogue get one, or a fragment; another base
+     * only those that name it there.
+     */
     source: WorkSource.optional(),
     fragment: ConfigFragment.optional(),
     /**

@@ -13,6 +13,7 @@ const known: Known = {
   labels: new Map([['lab', ['virtual', 'true']]]),
   configs: [{ name: 'peerlab' }, { name: 'debug' }],
   repositories: [{ name: 'https://git.example.org/linux.git' }],
+  bases: [{ name: '7.2' }],
   bundles: [{ name: 'a'.repeat(64), detail: 'base' }],
   rdmaDevices: [{ name: 'mlx5_0' }],
 };
@@ -78,6 +79,7 @@ describe('keys', () => {
       'series',
       'git',
       'tarball',
+      'base',
       'config',
       'fragment',
       'suites',

@@ -117,6 +117,7 @@ function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   if (parent === 'labels' && typeof last === 'string') return knownNames(known, 'label', last);
   if (last === 'config') return knownNames(known, 'config');
   if (last === 'url' && parent === 'git') return knownNames(known, 'repository');
+  if (last === 'base') return knownNames(known, 'base');
   if (last === 'bundle') return knownNames(known, 'bundle');
   if (last === 'rdmaDevice') return knownNames(known, 'rdmaDevice');
   return listed;

@@ -19,6 +19,8 @@ export interface Known {
   bundles: readonly Named[];
   /** Git repositories that a builder allows. */
   repositories: readonly Named[];
+  /** Other bases than the farm's own. */
+  bases: readonly Named[];
   /** Names of RDMA devices of the machines. */
   rdmaDevices: readonly Named[];
 }
@@ -26,7 +28,7 @@ export interface Known {
 /** Names that a run can use, from what the farm can build, its machines and its newest builds. */
 export function knownOf(
   catalogue: Pick<FarmCatalogue, 'suites' | 'configs'> &
-    Partial<Pick<FarmCatalogue, 'labSuites' | 'repositories' | 'rdmaDevices'>>,
+    Partial<Pick<FarmCatalogue, 'labSuites' | 'repositories' | 'bases' | 'rdmaDevices'>>,
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
   builds: readonly BuildSummary[],
 ): Known {
@@ -53,6 +55,7 @@ export function knownOf(
       ...builds.flatMap(({ manifest }) => (manifest === null ? [] : [{ name: manifest.config.name }])),
     ]),
     repositories: (catalogue.repositories ?? []).map((name) => ({ name })),
+    bases: (catalogue.bases ?? []).map((name) => ({ name })),
     rdmaDevices: (catalogue.rdmaDevices ?? []).map((name) => ({ name })),
     bundles: namedOnce(
       builds.flatMap(({ name, runName, manifest, bundle }) =>
@@ -75,7 +78,7 @@ function namedOnce(all: readonly Named[]): Named[] {
 /** Names of a kind; for labels their keys, or the values of the given label. */
 export function knownNames(
   known: Known,
-  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle' | 'repository' | 'rdmaDevice',
+  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle' | 'repository' | 'base' | 'rdmaDevice',
   label?: string,
 ): Named[] {
   switch (kind) {
@@ -89,6 +92,8 @@ export function knownNames(
       return [...known.bundles];
     case 'repository':
       return [...known.repositories];
+    case 'base':
+      return [...known.bases];
     case 'rdmaDevice':
       return [...known.rdmaDevices];
     case 'label':
