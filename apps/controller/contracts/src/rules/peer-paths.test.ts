@@ -263,6 +263,29 @@ describe('combination', () => {
     expect(canonicalJson(identity(moved))).toBe(canonicalJson(identity(rootPorts)));
     expect(combinationLabel(identity(rootPorts))).toBe('QEMU ivshmem → QEMU edu · THRU_HOST_BRIDGE · AMD Zen 1/2');
   });
+  it('has the mode of the client’s own IOMMU group, and those of both ends with the path', () => {
+    const withModes = (provider: string | null | undefined, client: string | null | undefined) => {
+      const modes: Record<string, string | null | undefined> = { '1110': provider, '11e8': client };
+      const functions = rootPorts.map((f) => {
+        const iommuMode = modes[f.device];
+        return iommuMode === undefined ? f : { ...f, iommuMode };
+      });
+      const m = { ...machine('amd', functions), iommu: 'passthrough' as const };
+      const [path] = peerPaths(m);
+      if (path === undefined) throw new Error('no path');
+      return { modes: path.iommuModes, iommu: combinationOf(m, path).platform.iommu };
+    };
+    // An older agent tells the mode of the first group alone.
+    expect(withModes(undefined, undefined)).toEqual({ modes: undefined, iommu: 'passthrough' });
+    expect(withModes('identity', 'DMA-FQ')).toEqual({
+      modes: { provider: 'identity', client: 'DMA-FQ' },
+      iommu: 'translated',
+    });
+    // When the IOMMU flushes is a state, not another combination.
+    expect(withModes('identity', 'DMA').iommu).toBe('translated');
+    expect(withModes('DMA', 'identity').iommu).toBe('passthrough');
+    expect(withModes('DMA', null)).toEqual({ modes: { provider: 'DMA', client: null }, iommu: 'none' });
+  });
   it('sorts keys at every depth', () => {
     expect(canonicalJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{"a":"x","b":[{"c":null,"d":1}]}');
   });

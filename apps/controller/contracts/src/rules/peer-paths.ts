@@ -47,6 +47,13 @@ interface Surroundings {
   /** Ids of the device that stands for a host bridge, by its root bus; null where the kernel takes none. */
   hostBridges: ReadonlyMap<string, string | null>;
   rule: PathRule;
+  /** By the address of a function, as they are asked for. */
+  ways: Map<string, WayUp>;
+}
+
+interface WayUp {
+  up: readonly string[];
+  bridges: ReadonlySet<string>;
 }
 
 /** Domain and bus of an address. */
@@ -67,6 +74,7 @@ function surroundingsOf({ functions, cpu }: Inventory, rule: PathRule): Surround
     byAddress: new Map(functions.map((fn) => [fn.address, fn])),
     cpu,
     rule,
+    ways: new Map(),
     hostBridges: new Map([...first].map(([bus, fn]) => [bus, hostBridgeIds(fn)])),
   };
 }
@@ -97,13 +105,21 @@ const unknown = (why: string, change: string): PathPrediction => ({
   reason: `unknown: the source changes this rule (${change}); ${why}`.slice(0, 2000),
 });
 
+/** The bridges above a function, the nearest first; worked out once, as each end is in many pairs. */
+function wayUp({ ways }: Surroundings, { address, parents }: PciFunction): WayUp {
+  const known = ways.get(address);
+  if (known !== undefined) return known;
+  const way = { up: [...parents].reverse(), bridges: new Set(parents) };
+  ways.set(address, way);
+  return way;
+}
+
 function predict(surroundings: Surroundings, provider: PciFunction, client: PciFunction): PathPrediction {
   const { byAddress, rule } = surroundings;
   const change = changeOf(rule, 'path');
   if (change !== undefined) return unknown('no path is predicted', change);
-  const up = [...provider.parents].reverse();
-  const clientUp = [...client.parents].reverse();
-  const clientBridges = new Set(clientUp);
+  const { up } = wayUp(surroundings, provider);
+  const { up: clientUp, bridges: clientBridges } = wayUp(surroundings, client);
   const common = up.find((bridge) => clientBridges.has(bridge));
   if (common !== undefined) {
     // The kernel looks at the ends themselves and, on the provider's side, at the common bridge too.
@@ -204,6 +220,9 @@ export function peerPaths(inventory: Inventory): PeerPath[] {
       provider: { address: p.fn.address, model: p.model },
       client: { address: c.fn.address, model: c.model },
       ...known(predict(surroundings, p.fn, c.fn)),
+      ...(p.fn.iommuMode === undefined || c.fn.iommuMode === undefined
+        ? {}
+        : { iommuModes: { provider: p.fn.iommuMode, client: c.fn.iommuMode } }),
     })),
   );
 }
