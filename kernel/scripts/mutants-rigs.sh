@@ -4,15 +4,18 @@
 
 # rig_of NAME -- its configuration and arguments of boot-vm.sh up to the suites.
 # "lean" is memory-only.fragment on top of peerlab.config, "lean-debug" is
-# mutants/lean-debug.config on top of that.
+# mutants/lean-debug.config on top of that.  Where the caller sets whole, "peerlab" takes
+# the place of "lean".
 rig_of() {
+	local lean=${whole:+peerlab}
+	lean=${lean:-lean}
 	case $1 in
-	switch | provoke) echo "lean --path switch" ;;
-	roots) echo "lean --path roots" ;;
-	roots-intel) echo "lean --path roots --cpu Skylake-Client-v4" ;;
-	two) echo "lean --path two" ;;
-	mixed) echo "lean --path mixed --cpu Skylake-Client-v4" ;;
-	iommu) echo "lean --path roots --iommu translated" ;;
+	switch | provoke) echo "$lean --path switch" ;;
+	roots) echo "$lean --path roots" ;;
+	roots-intel) echo "$lean --path roots --cpu Skylake-Client-v4" ;;
+	two) echo "$lean --path two" ;;
+	mixed) echo "$lean --path mixed --cpu Skylake-Client-v4" ;;
+	iommu) echo "$lean --path roots --iommu translated" ;;
 	debug) echo "lean-debug --path switch" ;;
 	rdma) echo "peerlab --path switch" ;;
 	*) return 1 ;;

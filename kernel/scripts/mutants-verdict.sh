@@ -5,6 +5,8 @@
 
 # The functions below work on these, set by the caller:
 : "${store:?}" "${work:?}" "${kernel_dir:?}"
+# shellcheck source=between-markers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/between-markers.sh"
 
 # At most so many tests of each program are chosen for a mutant.
 CHOSEN=5
@@ -158,13 +160,6 @@ table_rows() {
 write_table() {
 	local begin='<!-- mutants: written by scripts/run-mutants.sh -->' end='<!-- mutants: end -->'
 	table_rows "$1" >"$work/rows"
-	if grep -qxF "$begin" "$1" 2>/dev/null; then
-		awk -v begin="$begin" -v end="$end" -v rows="$work/rows" '
-			$0 == begin { print; while ((getline line <rows) > 0) print line; skip = 1 }
-			$0 == end { skip = 0 }
-			!skip' "$1" >"$work/table"
-	else
-		{ cat "$1" 2>/dev/null || true; echo "$begin"; cat "$work/rows"; echo "$end"; } >"$work/table"
-	fi
-	cp "$work/table" "$1"
+	replace_between "$begin" "$end" "$work/rows" "$1" ||
+		{ echo "$begin"; cat "$work/rows"; echo "$end"; } >>"$1"
 }

@@ -6,7 +6,7 @@
 #
 # usage: run-mutants.sh --cache DIR [--only NAME,...] [--jobs N] [--table FILE]
 #                       [--keep-kills] [--fresh] [--seconds N] [--logs DIR]
-#                       [--killers FILE]
+#                       [--killers FILE] [--whole]
 #        run-mutants.sh --list
 #        run-mutants.sh --generated OPTION...   mutants by machine: mutants/campaign.sh
 #
@@ -16,6 +16,8 @@
 #               the rows of those mutants, the others stay as they are
 # --killers     of each mutant only the tests that its row in FILE's table names, or
 #               its header "X-Tests:", a few at most.  Who lives has no verdict yet.
+# --whole       kernels of the whole configuration: the farm's compiler cache knows
+#               nearly all of it, and they take longer to link and to boot
 # --keep-kills  a mutant that was killed stays so when only tests were added
 # --fresh       forget earlier results
 # --seconds     the longest a machine may run (400)
@@ -39,11 +41,11 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "run-mutants: $1" >&2
-	sed -n '7,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' only='' jobs=1 table='' killers='' keep_kills='' fresh='' seconds=400 logs='' list=''
+cache='' only='' jobs=1 table='' killers='' keep_kills='' fresh='' seconds=400 logs='' list='' whole=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -56,6 +58,7 @@ while [ $# -gt 0 ]; do
 	--keep-kills) keep_kills=1; shift ;;
 	--fresh) fresh=1; shift ;;
 	--list) list=1; shift ;;
+	--whole) whole=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
 done
@@ -201,7 +204,7 @@ tests_key=$( (cd "$work/inputs" && hash_tree .) )
 run_baseline() {
 	local rig=$1 config key round bundle result
 	read -r config _ < <(rig_of "$rig")
-	key="key $series_key $tests_key"
+	key="key $series_key $tests_key $config"
 	result=$store/results/$(baseline_of "$rig")
 	[ "$(head -1 "$result" 2>/dev/null)" != "$key$(chosen_for "$rig" "${mutants[@]}")" ] || return 0
 	note "baseline of rig $rig"

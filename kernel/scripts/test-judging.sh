@@ -55,6 +55,10 @@ table() {
 text=$(table a)
 [ "$text" = "$(printf '%s\n' before '| what a breaks | switch | `F02.y` |' '| old | switch | `F01.x` |' '| what c breaks | switch | not run |' '<!-- mutants: end -->' after)" ]
 result table.rows_of_others_stay $? "$text"
+printf '%s\n' before '<!-- mutants: written by scripts/run-mutants.sh -->' 'no end' >"$work/half"
+(. "$here/between-markers.sh"; ! replace_between '<!-- mutants: written by scripts/run-mutants.sh -->' '<!-- mutants: end -->' "$work/half" "$work/half") &&
+	[ "$(wc -l <"$work/half")" = 3 ]
+result table.a_marker_without_its_end_loses_nothing $?
 text=$(table '')
 [[ $text == *'what b breaks | switch | not run'* ]]; result table.all_rows_are_written_anew $? "$text"
 

@@ -109,6 +109,7 @@ async function run(config: AgentConfig): Promise<void> {
     send,
     sendHeartbeat: () => link.sendHeartbeat(),
     onReturned: (machine) => fleet.probe(machine),
+    onOtherHardware: (machine) => fleet.probe(machine),
   });
   const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);

@@ -44,6 +44,7 @@ import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
 import { Terminals1767714830000 } from './migrations/1767714830000-terminals.js';
+import { PathPrediction1767801230000 } from './migrations/1767801230000-path-prediction.js';
 import { Reservations1767714820000 } from './migrations/1767714820000-reservations.js';
 import { MachineHealth1767512340000 } from './migrations/1767512340000-machine-health.js';
 import { HardwareAlarms1767512350000 } from './migrations/1767512350000-hardware-alarms.js';
@@ -176,6 +177,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       HardwareAlarms1767512350000,
       Reservations1767714820000,
       Terminals1767714830000,
+      PathPrediction1767801230000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -9,7 +9,7 @@
 # usage: campaign.sh --cache DIR [--series bundled|PATH]... [--rigs NAME,...]
 #                    [--files REGEX] [--kinds KIND,...] [--suites NAME,...]
 #                    [--config NAME] [--fragment FILE] [--patience SECONDS]
-#                    [--seconds N] [--report FILE] [--build-only]
+#                    [--seconds N] [--sample COUNT] [--report FILE] [--build-only]
 #
 #   --series    a folder of patches or an mbox, in order (default bundled)
 #   --rigs      see run-mutants.sh (default switch)
@@ -19,7 +19,8 @@
 #   --fragment  settings on top, such as config/memory-only.fragment
 #   --patience  the longest time for one mutant on one rig; 0 is no limit (0)
 #   --seconds   stop after so long; called again, it goes on where it was (0)
-#   --report    write the tables into FILE
+#   --sample    only so many of those that are built, by id; 0 is all (0)
+#   --report    write the tables into FILE: between its marker lines, where it has them
 #
 # stdout: what is done, then the report in Markdown.  Exit status 0 when no mutant
 # is alive or left to run, 1 when one is, 12 for trouble with disk or tools.
@@ -30,19 +31,21 @@ scripts=$(dirname "$here")
 kernel_dir=$(dirname "$scripts")
 # shellcheck source=../report.sh
 . "$scripts/report.sh"
+# shellcheck source=../between-markers.sh
+. "$scripts/between-markers.sh"
 # shellcheck source=../mutants-rigs.sh
 . "$scripts/mutants-rigs.sh"
 
 usage() {
 	[ $# -eq 0 ] || echo "campaign: $1" >&2
-	sed -n '9,26s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '9,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
-cache='' rigs=switch files='' kinds='' suites='' config=peerlab fragment='' patience=0 seconds=0 report='' build_only='' series=()
+cache='' rigs=switch files='' kinds='' suites='' config=peerlab fragment='' patience=0 seconds=0 sample=0 report='' build_only='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--build-only) build_only=1; shift; continue ;;
-	--cache | --series | --rigs | --files | --kinds | --suites | --config | --fragment | --patience | --seconds | --report) ;;
+	--cache | --series | --rigs | --files | --kinds | --suites | --config | --fragment | --patience | --seconds | --sample | --report) ;;
 	*) usage "unknown argument $1" ;;
 	esac
 	[ $# -gt 1 ] || usage "$1: the value is missing"
@@ -53,7 +56,8 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 [ -n "$cache" ] || usage "--cache is missing"
-[[ $patience =~ ^[0-9]+$ && $seconds =~ ^[0-9]+$ ]] || usage "--patience and --seconds: expected a number"
+[[ $patience =~ ^[0-9]+$ && $seconds =~ ^[0-9]+$ && $sample =~ ^[0-9]+$ ]] ||
+	usage "--patience, --seconds and --sample: expected a number"
 for rig in ${rigs//,/ }; do rig_of "$rig" >/dev/null || usage "there is no rig $rig"; done
 [ ${#series[@]} -gt 0 ] || series=(bundled)
 [ -z "$fragment" ] || [ -f "$fragment" ] || usage "--fragment $fragment: no such file"
@@ -107,6 +111,8 @@ for tree in "$cache/kernel/tree-$config"-*; do
 	done >"$folder/objects"
 done
 [ -z "$build_only" ] || exit 0
+rm -f "$folder/sample"
+[ "$sample" -eq 0 ] || "$here/plan.pl" "$folder" sample "$sample" "$folder/objects"
 
 # -- machines --------------------------------------------------------------------------
 
@@ -170,5 +176,6 @@ for rig in ${rigs//,/ }; do
 	done
 done
 "$here/plan.pl" "$folder" report "$kernel_dir/mutants/judged.txt" "$folder/objects" | tee "$work/report"
-[ -z "$report" ] || cp "$work/report" "$report"
+[ -z "$report" ] || replace_between '<!-- campaign: written by scripts/run-mutants.sh --generated -->' '<!-- campaign: end -->' \
+	"$work/report" "$report" || cp "$work/report" "$report"
 awk -F'|' '$2 == " all " { exit($4 + $5 + $7 > 0) }' "$work/report"

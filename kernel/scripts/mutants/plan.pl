@@ -7,12 +7,14 @@
 #   map-RIG   suite test status seconds way numbers       known-RIG  messages
 #   results   id rig verdict suite:test how     (tabs; killed, lived, unreached;
 #             how a mutant lived is the number of tests that it met)
+#   sample    ids; when it is there, only these are tried and reported
 #
 # usage: plan.pl FOLDER unmapped RIG TESTS  the lines of TESTS that were not mapped yet
 #        plan.pl FOLDER map RIG LOG STATUS  read a machine's console: the tests
 #        plan.pl FOLDER read RIG LOG STATUS  ... the mutants; STATUS: ended, hung or stopped
 #        plan.pl FOLDER next RIG COUNT PATIENCE  work for guest.sh; nothing: none left
 #        plan.pl FOLDER drop LOG           give up mutants that the compiler refuses
+#        plan.pl FOLDER sample COUNT OBJECTS  the first of those that are built, by id
 #        plan.pl FOLDER report JUDGED OBJECTS  Markdown; JUDGED: mutants/judged.txt
 use strict;
 use warnings;
@@ -43,6 +45,8 @@ for (lines("$folder/list")) {
 	$by_number{ $mutant{number} } = $by_id{ $mutant{id} } = \%mutant;
 }
 my %dropped = map { (split /\t/)[0] => 1 } lines("$folder/dropped");
+my %sample = map { $_ => 1 } lines("$folder/sample");
+my @chosen = grep { !%sample || $sample{ $_->{id} } } @list;
 # Last of all: a killed one stays killed.
 my (%verdict, %kills, %met);
 for (lines("$folder/results")) {
@@ -54,7 +58,7 @@ for (lines("$folder/results")) {
 	$kills{$rig}{$test}++;
 }
 
-my %commands = (map => \&read_map, unmapped => \&unmapped, read => \&read_results, next => \&next_work, drop => \&drop, report => \&report);
+my %commands = (map => \&read_map, unmapped => \&unmapped, read => \&read_results, next => \&next_work, sample => \&sample, drop => \&drop, report => \&report);
 ($commands{$command} // die "plan.pl: unknown command $command\n")->(@arguments);
 
 # What was mapped before is kept; a test that ended the machine comes to nothing.
@@ -114,28 +118,39 @@ sub next_work {
 	}
 	# By id, which is as good as at random: what was tried when the time is up says
 	# something about all.
-	for my $mutant (sort { $a->{id} cmp $b->{id} } @list) {
+	for my $mutant (sort { $a->{id} cmp $b->{id} } @chosen) {
 		my $id = $mutant->{id};
 		next if $dropped{$id} || $verdict{$id}{killed} || $verdict{$id}{$rig} && $verdict{$id}{$rig} ne 'lived';
 		my $tests = $tests{ $mutant->{number} };
 		if (!$tests) { push @unreached, "$id\t$rig\tunreached\t-\t-" unless $verdict{$id}{$rig}; next }
 		next if @work >= $count;
 		# What killed most so far first, then what is quick.
-		my ($spent, @chosen) = (0);
+		my ($spent, @steps) = (0);
 		for (sort { ($kills{$rig}{ $b->[0] } // 0) / ($b->[1] + 1) <=> ($kills{$rig}{ $a->[0] } // 0) / ($a->[1] + 1) ||
 				$a->[1] <=> $b->[1] || $a->[0] cmp $b->[0] } @$tests) {
-			last if $patience && @chosen && $spent + $_->[1] > $patience;
+			last if $patience && @steps && $spent + $_->[1] > $patience;
 			$spent += $_->[1];
-			push @chosen, "$_->[0]:$_->[2]";
+			push @steps, "$_->[0]:$_->[2]";
 		}
 		# With more patience it may meet more tests than it has.
-		next if $verdict{$id}{$rig} && @chosen <= ($met{$id}{$rig} // 0);
-		push @work, "mutant $mutant->{number} @chosen";
+		next if $verdict{$id}{$rig} && @steps <= ($met{$id}{$rig} // 0);
+		push @work, "mutant $mutant->{number} @steps";
 	}
 	append("$folder/results", @unreached);
 	return unless @work;
 	print "known $_\n" for lines("$folder/known-$rig");
 	print "$_\n" for @work;
+}
+
+# An id says nothing about the mutant, so the first of them are as good as any.
+sub sample {
+	my ($count, $objects) = @_;
+	my %object = map { $_ => 1 } lines($objects);
+	my @ids = sort map { $_->{id} } grep { $object{ $_->{file} } && !$dropped{ $_->{id} } } @list;
+	$#ids = $count - 1 if @ids > $count;
+	open my $file, '>', "$folder/sample" or die "$folder/sample: $!\n";
+	print $file map { "$_\n" } @ids;
+	close $file or die "$folder/sample: $!\n";
 }
 
 # What the compiler refuses, or takes with a warning that types do not fit, is no
@@ -164,12 +179,27 @@ sub drop {
 	print scalar @drop, "\n";
 }
 
+# How many are killed of those that a test could kill, or does not come to.
+sub print_score {
+	my ($built, $equivalent, %all) = @_;
+	my ($killed, $unreached, $left) = map { $_ // 0 } @all{ 'killed', 'not reached', 'not run' };
+	my $met = $killed + ($all{alive} // 0) + ($all{judged} // 0) - $equivalent;
+	my $share = sub { $_[0] ? sprintf '%.0f %%', 100 * $killed / $_[0] : '–' };
+	my $size = $met + $equivalent + $unreached + $left;
+	print $size < $built ? "The first $size by id of $built mutants that are built" : "All $built mutants that are built",
+		", of ", scalar @list, ". Without $equivalent that are equivalent, $killed are killed of $met: ", $share->($met),
+		"; of ", $met + $unreached, " with the $unreached that no test comes to: ", $share->($met + $unreached),
+		$left ? ". $left have not run" : '', ".\n\n";
+}
+
 sub report {
 	my ($judged, $objects) = @_;
 	my %judged = map { /^([0-9a-f]{8})\s+(equivalent|accepted):?\s+(.*)/ ? ($1 => [$2, $3]) : () } lines($judged);
 	my %object = map { $_ => 1 } lines($objects);
 	my (%count, @alive, @unreached, @judged);
-	for my $mutant (@list) {
+	my $built = grep { $object{ $_->{file} } && !$dropped{ $_->{id} } } @list;
+	my $equivalent = 0;
+	for my $mutant (@chosen) {
 		my ($id, $file) = @$mutant{qw(id file)};
 		my $seen = $verdict{$id} // {};
 		my $what = $dropped{$id} ? 'no C' : !$object{$file} ? 'not built' : $seen->{killed} ? 'killed' :
@@ -179,7 +209,9 @@ sub report {
 		push @alive, $mutant if $what eq 'alive';
 		push @unreached, $mutant if $what eq 'not reached';
 		push @judged, $mutant if $what eq 'judged';
+		$equivalent++ if $what eq 'judged' && $judged{$id}[0] eq 'equivalent';
 	}
+	print_score($built, $equivalent, %{ $count{all} });
 	my @columns = ('killed', 'alive', 'not reached', 'judged', 'not run', 'not built', 'no C');
 	print "| file | ", join(' | ', @columns), " |\n|---|", '---:|' x @columns, "\n";
 	for my $file ((sort grep { $_ ne 'all' } keys %count), 'all') {

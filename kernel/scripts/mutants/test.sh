@@ -195,9 +195,21 @@ echo 'boot failed' >"$work/run.log"
 echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
 echo mm/a.c >"$work/objects"
 text=$(plan report "$work/judged" "$work/objects")
+contains campaign.score_in_words "$text" 'All 6 mutants that are built, of 6. Without 1 that are equivalent, 3 are killed of 3: 100 %; of 5 with the 2 that no test comes to: 60 %.'
+plan sample 2 "$work/objects"
+text=$(plan report "$work/judged" "$work/objects")
+contains campaign.a_sample_is_the_first_by_id "$text" 'The first 2 by id of 6 mutants that are built, of 6. Without 0 that are equivalent, 2 are killed of 2: 100 %'
+contains campaign.a_sample_is_all_that_counts "$text" '| all | 2 | 0 | 0 | 0 | 0 | 0 | 0 |'
+sed -i '/^aaaaaaaa.*killed/d; /^dddddddd.*killed/d' "$folder/results"
+text=$(plan next switch 10 0 | grep -o '^mutant [0-9]*')
+[ "$text" = 'mutant 1' ]; result campaign.what_is_not_in_the_sample_is_not_tried $? "$text"
+contains campaign.some_of_it_has_not_run "$(plan report "$work/judged" "$work/objects")" '1 have not run'
+printf '%s\tswitch\tkilled\tsuite:T.quick\tcrash\n' aaaaaaaa dddddddd >>"$folder/results"
+rm "$folder/sample"
 printf '7\t77777777\tmm/a.c:50\tcall\tf\twithout j()\t50-50\n' >>"$folder/list"
 contains campaign.not_run_yet "$(plan report "$work/judged" "$work/objects")" '| all | 3 | 0 | 2 | 1 | 1 | 0 | 0 |'
 sed -i '/^7/d' "$folder/list"
+text=$(plan report "$work/judged" "$work/objects")
 contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
 contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |  |'
 contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'

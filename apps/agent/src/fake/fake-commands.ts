@@ -15,6 +15,14 @@ function notesOf(buildId: string): string {
   return Buffer.concat([head, Buffer.from('GNU\0'), id]).toString('hex');
 }
 
+/** A configuration space with this ACS control register, in hex. */
+function acsSpace(control: number): string {
+  const bytes = Buffer.alloc(0x110);
+  bytes.writeUInt32LE((1 << 16) | 0x000d, 0x100);
+  bytes.writeUInt16LE(control, 0x106);
+  return bytes.toString('hex');
+}
+
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 type Arguments = Record<string, string | number>;
@@ -137,6 +145,10 @@ const ACTIONS: Record<string, Action> = {
     channel.exit(0);
     await machine.reboot();
   },
+  'sysrq-reboot': async (machine, channel) => {
+    channel.exit(machine.sysrq === 'refused' ? 1 : 0);
+    await machine.rebootBySysrq();
+  },
   'module-identity': say(({ loadedModules }, { module }) => {
     const buildId = loadedModules.get(String(module));
     // As modinfo and the script print them: each with a line end of its own.
@@ -161,6 +173,17 @@ const ACTIONS: Record<string, Action> = {
     machine.oops('sysrq_handle_crash');
   },
   hardware: say(({ devices }) => devices.join('\n')),
+  way: say(({ iommuMode, redirects }, args) => {
+    // The topology that the path was planned for, but for what redirects.
+    const bridges = args['kind'] === 'BUS_ADDR' || redirects ? ['01:00.0', '01:00.0'] : ['01:00.0', '02:00.0'];
+    return ['provider', 'client']
+      .flatMap((end, index) => [
+        `@end ${index} ${iommuMode}`,
+        `0000:${bridges[index]} ${acsSpace(redirects ? 0x1d : 0)}`,
+        `${args[end]} `,
+      ])
+      .join('\n');
+  }),
   'device-errors': say(({ running, deviceErrors }) => (running === 'candidate' ? (deviceErrors.shift() ?? '') : '')),
   'kdump-list': say(({ dumps }) => [...dumps.keys()].join('\n')),
   'kdump-read': say(({ dumps }, { name }) => `2048\n${Buffer.from(dumps.get(String(name)) ?? '').toString('base64')}`),

@@ -112,7 +112,9 @@ export class FakeMachine {
   /** Every written chunk has a flipped bit. */
   damageUploads = false;
   /** What a kernel does that is told to reboot. */
-  wayDown: 'boots' | 'hangs' | 'crashes' = 'boots';
+  wayDown: 'boots' | 'hangs' | 'crashes' | 'stays up' = 'boots';
+  /** What sysrq does there. */
+  sysrq: 'boots' | 'nothing' | 'refused' = 'boots';
   /** The boot loader does not see which entry was selected. */
   ignoresSelection = false;
   /** The boot loader never clears the selection. */
@@ -151,6 +153,10 @@ export class FakeMachine {
   readonly commands: string[] = [];
   /** PCI functions that it shows. */
   devices = ['0000:03:00.0 1af4:1110', '0000:04:00.0 1234:11e8'];
+  /** A port on the way between its devices sends their traffic up to the root. */
+  redirects = false;
+  /** What the groups of both devices say. */
+  iommuMode = '';
   /** What its devices have counted, at each look at the candidate. */
   deviceErrors: string[] = [];
   /** Records that its firmware holds, by name. */
@@ -280,6 +286,7 @@ export class FakeMachine {
   }
 
   async reboot(): Promise<void> {
+    if (this.wayDown === 'stays up') return;
     if (this.wayDown === 'crashes') {
       this.console(
         '[  900.000001] Kernel panic - not syncing: softlockup: hung tasks',
@@ -288,6 +295,13 @@ export class FakeMachine {
     }
     this.goDown();
     if (this.wayDown !== 'hangs') await this.#boot();
+  }
+
+  /** The kernel reboots at once, whatever hangs above it. */
+  async rebootBySysrq(): Promise<void> {
+    if (this.sysrq !== 'boots') return;
+    this.goDown();
+    await this.#boot();
   }
 
   /** All connections are gone, the machine does not answer. */

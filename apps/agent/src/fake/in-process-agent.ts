@@ -46,6 +46,7 @@ export class InProcessAgent {
       send,
       sendHeartbeat: () => this.#link?.sendHeartbeat(),
       onReturned: (machine) => this.#fleet?.probe(machine),
+      onOtherHardware: (machine) => this.#fleet?.probe(machine),
       pace: FAKE_PACE,
     });
     this.#worker = worker;

@@ -85,14 +85,18 @@ describe('parseInventory', () => {
     const newer = parseInventory(
       sample('v-switch').replace(
         /^(\/.*0000:03:00\.0\|.*)$/m,
-        '$1|16.0 GT/s PCIe| mlx5_0 mlx5_1|0000:02:00.1|management',
+        '$1|16.0 GT/s PCIe| mlx5_0 mlx5_1|0000:02:00.1|management|DMA-FQ',
       ),
     );
     expect(newer.functions.find(({ address }) => address === '0000:03:00.0')).toMatchObject({
       rdmaDevices: ['mlx5_0', 'mlx5_1'],
       physicalFunction: '0000:02:00.1',
       management: true,
+      iommuMode: 'DMA-FQ',
     });
+    const ungrouped = parseInventory(sample('v-switch').replace(/^(\/.*0000:03:00\.0\|.*)$/m, '$1|||||'));
+    expect(ungrouped.functions.find(({ address }) => address === '0000:03:00.0')?.iommuMode).toBeNull();
+    expect(inventory.functions.every(({ iommuMode }) => iommuMode === undefined)).toBe(true);
   });
 
   it('leads to the path that the kernel takes', () => {

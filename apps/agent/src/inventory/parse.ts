@@ -125,7 +125,7 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
   const [path = '', vendor = '', device = '', subVendor = '', subDevice = '', classCode = '', revision = '', ...rest] =
     line.split('|');
   const [driver = '', speed = '', width = '', numa = '', group = '', bars = ''] = rest;
-  const [maxSpeed, rdma, physical, management] = rest.slice(6);
+  const [maxSpeed, rdma, physical, management, iommuMode] = rest.slice(6);
   const chain = path.split('/').filter((part) => /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(part));
   const address = chain.at(-1) ?? '';
   const lanes = smallNumber(width);
@@ -147,6 +147,7 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
     acsControl: acsControlOf(config.get(address)),
     iommuGroup: group === '' ? null : word(group),
     barSizesBytes: barSizes(bars),
+    ...(iommuMode === undefined ? {} : { iommuMode: iommuMode.trim() === '' ? null : word(iommuMode.trim()) }),
     ...extras({ rdma, physical, management }, pcieTypeOf(config.get(address))),
   };
 }

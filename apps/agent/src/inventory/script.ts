@@ -55,6 +55,7 @@ for device in /sys/bus/pci/devices/*; do
   read_file numa_node; line="$line|$value"
   value=; [ ! -e iommu_group ] || value=$(cd -P iommu_group && echo "\${PWD##*/}") || fail "$PWD/iommu_group cannot be read"
   line="$line|$value"
+  read_file iommu_group/type; mode=$value
   bars=; count=0
   while [ $count -lt 6 ] && read -r start end flags; do
     bars="$bars $start-$end"; count=$((count + 1))
@@ -64,7 +65,7 @@ for device in /sys/bus/pci/devices/*; do
   value=; [ ! -e physfn ] || value=$(cd -P physfn && echo "\${PWD##*/}") || fail "$PWD/physfn cannot be read"
   line="$line|$rdma|$value"
   value=; for link in net/*; do [ "\${link##*/}" != "$management" ] || value=management; done
-  echo "$line|$value"
+  echo "$line|$value|$mode"
 done
 cd /
 echo @config

@@ -64,6 +64,8 @@ export class AttemptContext implements RestoreContext {
   readonly #broken = new AbortController();
   /** The kernel that was found, and that has to run again in the end. */
   defaultKernel: KernelIdentity | null = null;
+  /** The machine is not what its inventory says: that is to be read again. */
+  hasOtherHardware = false;
   /** The kernel under test, once proven. */
   candidate: KernelIdentity | null = null;
   /** What its devices had counted when it came up; null = it did not, or that could not be read. */

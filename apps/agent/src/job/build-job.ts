@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Assignment, type BundleManifest, type Work, type AnyStage } from '@peerlab/contracts';
+import { type AnyStage, type Assignment, type BundleManifest, type PathRule, type Work } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
 import type { PreparedSource, SourceSettings, TreeSource } from '../source/index.js';
 import { BuildFailed } from './build-failed.js';
+import { putPathRule } from './put-path-rule.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, trimBuiltBundles } from './builder-cache.js';
@@ -100,7 +101,7 @@ class BuildJob {
     if (builder.noSandbox !== null) this.#note(`build: ${builder.noSandbox}`);
     // Before the scripts copy what they build.
     const recipe = this.#recipe();
-    const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
+    const { request, base, inputs, patches, stored, pathRule } = await this.#stage('fetch', async () => {
       const { config, source, fragment, cacheDomain: domain = null } = this.#work;
       this.#requireSandbox(builder);
       const otherBase = source !== undefined && 'base' in source ? source.base : null;
@@ -119,7 +120,8 @@ class BuildJob {
       const base = request.source?.folder ?? (await this.#believed(builder.fetchBase(otherBase)));
       const { inputs, patches } = await this.#believed(builder.inputs(request, base));
       const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
-      return { request, base, inputs, patches, stored };
+      const pathRule = stored === null ? await this.#pathRule(builder, base, patches) : null;
+      return { request, base, inputs, patches, stored, pathRule };
     });
     if (stored !== null) {
       this.#note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
@@ -133,7 +135,7 @@ class BuildJob {
     const here = existsSync(join(out, 'manifest.json'));
     if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
     else await this.#stage('build', () => this.#build(builder, request, base, inputs));
-    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe }));
+    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe, pathRule }));
   }
 
   /** What strangers sent is not even read outside of a sandbox. */
@@ -227,6 +229,21 @@ class BuildJob {
     throw new JobFailure('request', `there is no mutant "${name}" in kernel/mutants`);
   }
 
+  /** Read before anything of the series runs. What cannot be read is not known: no kernel is lost for it. */
+  async #pathRule(builder: KernelBuilder, base: string, patches: string): Promise<PathRule | null> {
+    try {
+      const rule = await builder.pathRule(base, patches);
+      for (const { why } of rule?.changed ?? [])
+        this.#note(`fetch: peer paths that depend on it are not predicted: ${why}`);
+      return rule;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const why = `the rule could not be read: ${messageOf(error)}`.slice(0, 300);
+      this.#note(`fetch: no peer path is predicted: ${why}`);
+      return { hostBridges: [], changed: [{ what: 'path', why }] };
+    }
+  }
+
   /** Builds into the folder of the bundle's key. */
   async #build(builder: KernelBuilder, request: KernelRequest, base: string, inputs: ExpectedBundle): Promise<void> {
     const start = { series: [], config: request.config, source: null, domain: null };
@@ -270,13 +287,22 @@ class BuildJob {
       patches,
       cached,
       recipe,
-    }: { inputs: ExpectedBundle; patches: string; cached: boolean; recipe: { recipe?: string } },
+      pathRule,
+    }: {
+      inputs: ExpectedBundle;
+      patches: string;
+      cached: boolean;
+      recipe: { recipe?: string };
+      pathRule: PathRule | null;
+    },
   ): Promise<void> {
     const now = new Date();
     await utimes(out, now, now);
     await trimBuiltBundles(join(this.#settings.cacheDir, 'bundles'));
     // Taken apart otherwise, the same patches have other names: another build may have put it here.
-    const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
+    const checked = await checkBuiltBundle(out, inputs, { anyNames: true });
+    // What the build itself says of it counts for nothing.
+    const manifest: BundleManifest = await putPathRule(out, checked, pathRule, this.#folder);
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.#folder, 'bundle.tar');
     // The same bundle gives the same bytes on every builder.

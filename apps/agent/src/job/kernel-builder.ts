@@ -1,6 +1,7 @@
 import { chownSync, existsSync } from 'node:fs';
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PathRule } from '@peerlab/contracts';
 import { type BuildAccount, buildAccount } from '../sandbox/account.js';
 import { whyNoSandbox } from '../sandbox/probe.js';
 import { type Overlay, type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
@@ -9,6 +10,7 @@ import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
 import { ExpectedBundle } from './bundle-check.js';
 import { messageOf } from '../error-message.js';
+import { RULE_SCRIPT, ruleIn } from '../path-rule/index.js';
 import { BaseKernels } from './base-kernels.js';
 import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
@@ -82,6 +84,9 @@ const INSIDE = {
 
 /** A thousand mails take some seconds. */
 const READ_MAILS_MS = 10 * 60_000;
+
+/** Two files, and those of up to a thousand patches that change them. */
+const READ_RULE_MS = 5 * 60_000;
 
 /** Settings that were submitted, beside the series. */
 const FRAGMENT_FILE = 'fragment.config';
@@ -231,6 +236,39 @@ export class KernelBuilder {
       throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.outputLines.at(-1) ?? 'nothing'}`);
     }
     return { inputs: parseInputs(end.inputs), patches: join(this.#folder, patches) };
+  }
+
+  /**
+   * By which rule the kernel decides how DMA travels between two devices, read from its source with the series. Nothing of
+   * the series runs. null = the source has none.
+   * @param base as for `build`; @param patches the folder that `inputs` told
+   * @throws JobFailure, ArchiveError when it cannot be read
+   */
+  async pathRule(base: string, patches: string): Promise<PathRule | null> {
+    const out = await mkdtemp(join(this.#folder, 'rule-'));
+    const tree = join(base, 'tree');
+    if (this.noSandbox !== null) {
+      await runTool('bash', ['-euo', 'pipefail', '-c', RULE_SCRIPT, 'rule', tree, patches, out]);
+      return ruleIn(out);
+    }
+    const sandbox = this.#toolSandbox();
+    await sandbox.ownFolder(out);
+    const end = await sandbox.run({
+      script: RULE_SCRIPT,
+      arguments: [INSIDE.base, INSIDE.patches, INSIDE.out],
+      environment: {},
+      readOnly: [
+        { from: tree, to: INSIDE.base },
+        { from: patches, to: INSIDE.patches },
+      ],
+      writable: [{ from: out, to: INSIDE.out }],
+      network: false,
+      limits: sandboxLimits(this.#settings.limits),
+      timeoutMs: READ_RULE_MS,
+      what: 'reading the rule for peer paths',
+    });
+    if (end.code !== 0) throw new JobFailure('harness', end.lastStderrLine ?? 'git said nothing');
+    return ruleIn(out);
   }
 
   /**

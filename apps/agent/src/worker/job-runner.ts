@@ -21,6 +21,8 @@ export interface JobSettings {
   /** null = this agent does not build. */
   build: BuildSettings | null;
   pace?: Pace;
+  /** A machine was found otherwise than its inventory says. */
+  onOtherHardware?: (machine: string) => void;
 }
 
 /** Longest build; a kernel with a debug config takes ten minutes on two cores. */
@@ -52,12 +54,17 @@ export class JobRunner {
     const late = new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(limitMs / 1000)} s`);
     const limit = setTimeout(() => held.stop.abort(late), limitMs);
     try {
-      if (work.kind === 'test') await runTestJob(this.#contextOf(held));
+      if (work.kind === 'test') await this.#test(this.#contextOf(held));
       else if (this.#settings.build === null) throw new Error('a build was accepted without build settings');
       else await runBuildJob(this.#settings.build, assignment, work, held.spool, held.stop.signal);
     } finally {
       clearTimeout(limit);
     }
+  }
+
+  async #test(context: AttemptContext): Promise<void> {
+    await runTestJob(context);
+    if (context.hasOtherHardware) this.#settings.onOtherHardware?.(context.machine.name);
   }
 
   /** Finishes an attempt that a previous agent process left unfinished: its machine is restored. */

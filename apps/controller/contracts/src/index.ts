@@ -41,6 +41,7 @@ export * from './schema/meeting.js';
 export * from './schema/metric.js';
 export * from './schema/mutants.js';
 export * from './schema/participants.js';
+export * from './schema/path-rule.js';
 export * from './schema/paths.js';
 export * from './schema/problem.js';
 export * from './schema/reservations.js';

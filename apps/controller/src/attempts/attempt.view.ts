@@ -42,6 +42,7 @@ const PARTICIPANT = {
     'restored',
     'clock_offset_ms',
     'clock_error_ms',
+    'prediction',
   ),
   build_id: columnsOf(Build).id,
   build_name: columnsOf(Build).name,
@@ -181,6 +182,7 @@ function participantSummary(row: RowOf<typeof PARTICIPANT>, stages: StageView[])
     failure: failureView(row.failure),
     restored: row.restored,
     stages,
+    prediction: row.prediction,
     clock:
       row.clock_offset_ms === null || row.clock_error_ms === null
         ? null

@@ -29,6 +29,7 @@ const LOCKED_PARTICIPANT = {
   ...pick(PARTICIPANT, 'id', 'attempt_id', 'role', 'state', 'agent', 'machine', 'fence'),
   /** How it ended; of one that was revoked, why. */
   failure: PARTICIPANT.failure,
+  prediction: PARTICIPANT.prediction,
   number: columnsOf(Attempt).number,
   attempt_state: columnsOf(Attempt).state,
   job_id: JOB.id,
@@ -108,7 +109,7 @@ export class ParticipantStore {
     ]);
     const row = await tx.one(
       LOCKED_PARTICIPANT,
-      `select p.id, p.attempt_id, p.role, p.state, p.agent, p.machine, p.fence, p.failure, t.number,
+      `select p.id, p.attempt_id, p.role, p.state, p.agent, p.machine, p.fence, p.failure, p.prediction, t.number,
          t.state as attempt_state, t.job_id, part.build_id, j.run_id, b.name as build, j.kind,
          part.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, u.manifest -> 'files' as files,
          coalesce(to_jsonb(part.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites

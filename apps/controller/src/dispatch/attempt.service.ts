@@ -10,6 +10,7 @@ import {
 } from '@peerlab/contracts';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
+import { expectedOf } from '../attempts/path-predictions.js';
 import { ParticipantStore, type LockedParticipant, type Side } from '../attempts/participant-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { CrashStore } from '../crashes/crash-store.js';
@@ -246,7 +247,8 @@ export function testContext(participant: LockedParticipant): TestContext {
   return {
     attemptId: participant.attempt_id,
     role: participant.role,
-    pathKind: participant.path_kind ?? 'NOT_SUPPORTED',
+    expected: expectedOf(participant.prediction, participant.path_kind),
+    prediction: participant.prediction,
     suites: suitesOfJob(participant.suites ?? [], participant.own_suites ?? [], participant.wanted),
     wanted: participant.wanted,
   };

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { SOLE_ROLE } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AttemptStore, LeaseTaken } from '../attempts/attempt-store.js';
+import { notePredictions } from '../attempts/path-predictions.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { Sql } from '../platform/database/sql.js';
@@ -87,6 +88,10 @@ export class DispatchService {
         tx,
         tests.map(({ jobId: id, runId, places }) => ({ id, runId, places, number: numbers.get(id) ?? 1 })),
         [...[...agents].map((agent) => ({ type: 'agent-work', agent }) as const), CHANGED],
+      );
+      await notePredictions(
+        tx,
+        tests.map(({ jobId }) => jobId),
       );
       return { count: tests.length, isAll: found.isAll && tests.length === found.tests.length };
     });

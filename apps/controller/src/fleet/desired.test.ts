@@ -69,6 +69,27 @@ describe('what people want of a machine', () => {
     expect((await farm.request('listMachineChanges', { params: { machine: 'no-such' } })).status).toBe(404);
   });
 
+  it('keeps the first reason of a quarantine until a person has looked, and what came later in its history', async () => {
+    const quarantine = (reason: string) =>
+      farm.server.app.get(Sql).transaction((tx) => farm.server.app.get(FleetService).quarantine(tx, 'm1', reason));
+    const told = async () => {
+      const { machines } = await farm.call('getFleet', {});
+      const machine = machines.find(({ name }) => name === 'm1');
+      return [machine?.desired, machine?.desiredBy?.reason];
+    };
+    await quarantine('it did not boot');
+    await quarantine('it does not answer');
+    expect(await told()).toEqual(['quarantined', 'it did not boot']);
+    expect((await changes()).slice(0, 2).map(({ desired, reason }) => [desired, reason])).toEqual([
+      ['quarantined', 'it does not answer'],
+      ['quarantined', 'it did not boot'],
+    ]);
+    await want('active', 'looked at');
+    await quarantine('it did not boot again');
+    expect(await told()).toEqual(['quarantined', 'it did not boot again']);
+    await want('active', 'looked at');
+  });
+
   it(`is remembered for the newest ${MACHINE_CHANGES_MAX} changes`, async () => {
     for (let change = 1; change <= MACHINE_CHANGES_MAX + 2; change += 1) await want('active', `change ${change}`);
     const listed = await changes();

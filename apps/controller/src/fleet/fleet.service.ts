@@ -214,9 +214,13 @@ export class FleetService {
     });
   }
 
-  /** The farm's own quarantine, with its reason. */
+  /** The farm's own quarantine. The first reason stays until a person has looked: what comes after it is in the history alone. */
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
-    await changeDesired(tx, machine, { desired: 'quarantined', by: null, reason });
+    const isSo = await tx.exists(`select 1 from machine where name = $1 and desired = 'quarantined' for update`, [
+      machine,
+    ]);
+    if (isSo) await noteChange(tx, machine, { event: null, by: null, reason });
+    else await changeDesired(tx, machine, { desired: 'quarantined', by: null, reason });
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 

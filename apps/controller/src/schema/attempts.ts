@@ -1,4 +1,4 @@
-import type { AnyStage, AttemptState, FailureClass } from '@peerlab/contracts';
+import type { AnyStage, AttemptState, FailureClass, PathPrediction } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import { Agent, Machine } from './fleet.js';
@@ -94,6 +94,9 @@ export class Participant {
   failure: StoredFailure | null;
   @Column('boolean', { nullable: true })
   restored: boolean | null;
+  /** What its results are judged by, where the source of its kernel has another rule; null = the path of the combination. */
+  @Column('jsonb', { nullable: true })
+  prediction: PathPrediction | null;
   /** How its agent's clock stands to the database's, in milliseconds; null = it was not measured. */
   @Column('float8', { nullable: true })
   clockOffsetMs: number | null;

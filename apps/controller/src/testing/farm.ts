@@ -138,8 +138,9 @@ export class TestFarm {
   async bundle(
     name: string,
     dmaAlias = true,
+    more: Partial<BundleManifest> = {},
   ): Promise<{ manifest: BundleManifest; sha256: string; sizeBytes: number }> {
-    const manifest = sampleManifest(name, dmaAlias);
+    const manifest = { ...sampleManifest(name, dmaAlias), ...more };
     const content = tarOf([['manifest.json', JSON.stringify(manifest)]]);
     const sha256 = createHash('sha256').update(content).digest('hex');
     await this.upload(sha256, content);

@@ -100,7 +100,8 @@ describe('the results of an ended attempt', () => {
   const context = () => ({
     attemptId: attempt(),
     role: 'main',
-    pathKind: 'BUS_ADDR' as const,
+    expected: 'BUS_ADDR' as const,
+    prediction: null,
     suites: [{ name: 'p2p-functional', tests: STORY_TESTS }],
     wanted: ['p2p-functional'],
   });

@@ -7,7 +7,8 @@ import {
   worstVerdict,
   type LeftFile,
   type Metric,
-  type PathKind,
+  type ExpectedPath,
+  type PathPrediction,
   type TestResult,
   type Verdict,
 } from '@peerlab/contracts';
@@ -17,6 +18,7 @@ import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import type { SuiteOutline } from '../attempts/participant-store.js';
 import type { Queries } from '../platform/database/sql.js';
+import { withPrediction } from '../attempts/path-predictions.js';
 import { boundedSample, quartiles } from './statistics.js';
 import { removePacked, requestPacking } from './packed-store.js';
 import { expectedTests, suitePosition, verdictOfUnreached, WHOLE_SUITE, type ExpectedTest } from './unreached.js';
@@ -32,7 +34,9 @@ export interface TestContext {
   attemptId: string;
   /** Of the participant that reports them. */
   role: string;
-  pathKind: PathKind;
+  expected: ExpectedPath;
+  /** As it is stored with a proof; null = the path of the combination is expected. */
+  prediction: PathPrediction | null;
   /** Suites of the bundle, in order. */
   suites: readonly SuiteOutline[];
   /** Suites that the run asks for. */
@@ -55,7 +59,7 @@ export class ResultStore {
 
   /** Judges a result and stores both; a second result of the same test replaces the first. */
   async putResult(tx: Queries, context: TestContext, result: TestResult): Promise<Verdict> {
-    const judged = judge(result, context.pathKind);
+    const judged = judge(result, context.expected);
     await putJudged(tx, context, result, judged, 'excluded.verdict');
     return judged.verdict;
   }
@@ -203,7 +207,7 @@ async function putJudged(
       verdict,
       storable(reason),
       result.durationMs,
-      jsonb(result.proof),
+      jsonb(withPrediction(result.proof, context.prediction)),
       storable(result.warnings),
       storable(result.signature),
       jsonb(evidenceOf(result, context.role)),

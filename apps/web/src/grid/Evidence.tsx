@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import {
+  expectedPath,
   hardwareOfRole,
   proofText,
   SOLE_ROLE,
@@ -116,7 +117,7 @@ function ProofFacts({ proof, kind }: { proof: Proof; kind: PathKind }): ReactNod
       )}
       <dl className="facts">
         <dt>Taken</dt>
-        <dd>{proofText(proof, kind)}</dd>
+        <dd>{proofText(proof, expectedPath(proof, kind))}</dd>
         {Object.entries(proof.detail).map(([name, value]) => (
           <Fragment key={name}>
             <dt>{name}</dt>

@@ -99,11 +99,25 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           ended={attempt.state === 'ended'}
         />
       )}
+      <Predictions attempt={attempt} />
       <SuspectNotice suspects={attempt.suspects} />
       <FailureNotice attempt={attempt} />
       {attempt.participants.length > 1 && <Participants attempt={attempt} />}
       <OwnFailure attempt={attempt} />
     </>
+  );
+}
+
+/** Where the source of a kernel has another rule for paths than the combination was named by, and what follows from it. */
+function Predictions({ attempt: { participants } }: { attempt: AttemptDetail }): ReactNode {
+  return participants.map(({ role, prediction = null }) =>
+    prediction === null ? null : (
+      <p key={role} className="notice" role="note">
+        {participants.length > 1 && `${role}: `}
+        By the source of this kernel{' '}
+        {prediction.kind === null ? 'no path is predicted' : `the path is ${prediction.kind}`}: {prediction.reason}
+      </p>
+    ),
   );
 }
 

@@ -184,6 +184,12 @@ function Topology({ machine, inventory }: { machine: MachineView; inventory: Inv
                     <PathChip kind={path.kind} />
                     {path.distance !== null && <span>distance {path.distance}</span>}
                     <span className="muted">{path.reason}</span>
+                    {path.iommuModes !== undefined && (
+                      <span className="muted">
+                        IOMMU of the provider: {path.iommuModes.provider ?? 'none'}, of the client:{' '}
+                        {path.iommuModes.client ?? 'none'}
+                      </span>
+                    )}
                   </span>
                 </button>
               </li>

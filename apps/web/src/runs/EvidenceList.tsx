@@ -1,4 +1,4 @@
-import { attestPath, type EvidenceItem, type PathKind, type Proof } from '@peerlab/contracts';
+import { attestPath, expectedPath, type EvidenceItem, type PathKind, type Proof } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 
 const SAYS: Record<EvidenceItem['says'], { icon: string; label: string; tone: string }> = {
@@ -11,6 +11,7 @@ const SAYS: Record<EvidenceItem['says'], { icon: string; label: string; tone: st
 /**
  * What a proof has to say for the claim that the data went from device to device, and what it lacks, by the rule that
  * gave the verdict. Nothing where no peer path was asked for or none exists.
+ * @param kind of the combination; a proof may have been judged by another one
  * @param only which lines; all unless given
  */
 export function EvidenceList({
@@ -22,8 +23,10 @@ export function EvidenceList({
   kind: PathKind | null;
   only?: readonly EvidenceItem['says'][];
 }): ReactNode {
-  if (proof.expected !== 'peer' || kind === null || kind === 'NOT_SUPPORTED') return null;
-  const items = attestPath(proof, kind).items.filter(({ says }) => only?.includes(says) ?? true);
+  if (proof.expected !== 'peer' || kind === null) return null;
+  const expected = expectedPath(proof, kind);
+  if (expected === 'NOT_SUPPORTED') return null;
+  const items = attestPath(proof, expected).items.filter(({ says }) => only?.includes(says) ?? true);
   if (items.length === 0) return null;
   return (
     <ul className="evidence" aria-label="Evidence of the path">

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import {
   countVerdicts,
+  expectedPath,
   hardwareOfRole,
   proofText,
   unitText,
@@ -198,13 +199,14 @@ function LogLink({ result: { log }, attempt }: { result: ResultView; attempt: st
 
 /** The way that the data took, beside the one that was expected, what was counted, and what speaks against a bounced one. */
 function ProofLine({ proof, kind, isBounced }: { proof: Proof; kind: PathKind | null; isBounced: boolean }): ReactNode {
+  const expected = kind === null ? null : expectedPath(proof, kind);
   const counted = Object.entries(proof.detail).map(([name, value]) => `${name} ${proofDetailText(name, value)}`);
   return (
     <>
-      <span>{proofText(proof, kind)}</span>
+      <span>{proofText(proof, expected)}</span>
       {counted.length > 0 && <div className="muted proof-counts">{counted.join(' · ')}</div>}
       {/* Data that took another way has been said in one line above. */}
-      {isBounced && proof.taken === kind && (
+      {isBounced && (proof.taken === expected || expected === 'unknown') && (
         <EvidenceList proof={proof} kind={kind} only={['contradicts', 'missing']} />
       )}
     </>

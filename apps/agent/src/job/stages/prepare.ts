@@ -10,6 +10,7 @@ import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
 import { judgeBootPolicy, readBootPolicy } from '../boot-policy.js';
 import { readHardware } from '../hardware.js';
+import { describeWay, readWay, whyOtherWay } from '../way.js';
 import { holdUpgrades } from '../held-upgrades.js';
 import { listDumps } from '../kdump.js';
 import { listPstore } from '../pstore.js';
@@ -144,6 +145,30 @@ async function checkPower({ machine, signal }: AttemptContext): Promise<void> {
   );
 }
 
+/**
+ * The way between the devices may have changed since the inventory was read: a firmware update, a boot parameter, a hot plug. A
+ * kernel would be judged by a path that is not there any more.
+ */
+async function checkWay(context: AttemptContext, session: Session): Promise<void> {
+  const { machine, signal, work } = context;
+  const way = await readWay(session, work.path, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    context.hasOtherHardware = true;
+    throw new JobFailure(
+      'infrastructure',
+      `${machine.name}: the way between its devices cannot be read: ${adviceOf(error)}`,
+    );
+  });
+  context.note(`prepare: ${describeWay(way)}`);
+  const why = whyOtherWay(way, work.path);
+  if (why === null) return;
+  context.hasOtherHardware = true;
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name}: the path was planned as ${work.path.kind}, and is another one by now: ${why}; its inventory is read again`,
+  );
+}
+
 /** Records of earlier crashes are not this attempt's. */
 async function rememberCrashes(context: AttemptContext): Promise<void> {
   try {
@@ -198,6 +223,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   await checkPower(context);
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
+  await checkWay(context, session);
   await rememberCrashes(context);
   const permission = judgeBootPolicy(await readBootPolicy(session, signal), context.machine, commandLine);
   if (permission.kind === 'refused') {

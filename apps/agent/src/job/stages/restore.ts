@@ -18,8 +18,8 @@ import { cleanMachine } from './clean.js';
 /** Longest reason of a result, in characters; the controller takes no longer one. */
 const REASON_MAX = 2000;
 
-/** Boots of one restore: from the candidate, after a reset, and once more. */
-const BOOTS = 3;
+/** Boots of one restore: from the candidate, by sysrq, after a reset, after a time without power, and once more. */
+const BOOTS = 5;
 
 /** Build-id of the default kernel as it was found; null when it was not seen. */
 function expectedBuildId(context: RestoreContext): string | null {
@@ -82,41 +82,123 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
 const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
 /**
- * Tries without a reset, then after one, then after a time without power, which some devices need to come back. A machine whose files
- * changed is not reset: that mends nothing.
+ * Tries without a reset, then climbs: each rung is harder than the one before, and the last is a time without power, which some
+ * devices need to come back. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
+ * says what was tried and how each ended.
  */
 async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Promise<string> {
-  const { power, disk } = context.machine;
-  // A fresh disk begins with a reset of its own.
-  const reset = disk === null && power !== null ? (stop?: AbortSignal) => power.reset(stop) : null;
-  const rungs = [
-    ...(reset !== null || disk !== null ? [{ what: 'a reset', act: reset }] : []),
-    ...(power !== null && power.cycle !== null ? [{ what: 'a time without power', act: power.cycle }] : []),
-  ];
+  let rungs = rungsOf(context);
+  const tried: string[] = [];
   for (;;) {
     try {
       return await restoreOnce(context, signal);
     } catch (error) {
-      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw error;
-      if (error instanceof DevicesLost && rungs.length > 1) rungs.shift();
-      const rung = rungs.shift();
-      if (rung === undefined) throw error;
-      context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
-      context.connection.leave();
-      if (rung.act === null) continue;
-      const at = performance.now();
-      await rung.act(signal);
-      context.connection.forgetReboot();
-      await context.connection
-        .awaitBoot(null, () => context.recoverMs, signal)
-        .catch((late: unknown) => {
-          signal.throwIfAborted();
-          if (isFenced(late)) throw late;
-          context.note(`restore: ${adviceOf(late)}`);
-        });
-      context.note(`restore: ${rung.what} took ${formatSeconds(performance.now() - at)}`);
+      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw withTried(error, tried);
+      // A kernel that boots again brings no device back, and a reset seldom does.
+      if (error instanceof DevicesLost) rungs = rungs.slice(-1).filter(({ what }) => what !== BY_SYSRQ);
+      const isUp = await climb(context, rungs, { error, tried }, signal).catch((cut: unknown) => {
+        throw withTried(cut, tried);
+      });
+      if (!isUp) throw withTried(error, tried);
     }
   }
+}
+
+/** What was wrong in the end, with all that was done about it. */
+function withTried(error: unknown, tried: readonly string[]): unknown {
+  if (tried.length === 0 || isFenced(error)) return error;
+  return new Error(`${adviceOf(error)}; tried: ${tried.join('; ')}`, { cause: error });
+}
+
+/** Carries out the next rung that can be; false when none is left. */
+async function climb(
+  context: RestoreContext,
+  rungs: Rung[],
+  { error, tried }: { error: unknown; tried: string[] },
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let rung = rungs.shift(); rung !== undefined; rung = rungs.shift()) {
+    context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
+    context.connection.leave();
+    const at = performance.now();
+    const ended = (how: string): void => {
+      const text = `${rung.what}, ${how} after ${formatSeconds(performance.now() - at)}`;
+      tried.push(text);
+      context.note(`restore: ${text}`);
+    };
+    try {
+      if (rung.act !== null) await rung.act(signal);
+    } catch (failed) {
+      if (signal.aborted) ended('which was cut off');
+      signal.throwIfAborted();
+      if (isFenced(failed)) throw failed;
+      ended(`which failed (${adviceOf(failed)})`);
+      continue;
+    }
+    // A fresh disk awaits its own boot.
+    if (rung.act === null) return true;
+    context.connection.forgetReboot();
+    try {
+      const { kernel } = await context.connection.awaitBoot(null, () => context.recoverMs, signal);
+      ended(`${kernel.release} answers`);
+    } catch (late) {
+      if (signal.aborted) ended('cut off while it was awaited');
+      signal.throwIfAborted();
+      if (isFenced(late)) throw late;
+      ended(`no answer (${adviceOf(late)})`);
+      // What comes next would only wait for it again.
+      if (rungs.length > 0) continue;
+    }
+    return true;
+  }
+  return false;
+}
+
+interface Rung {
+  what: string;
+  /** null = what is tried next does it itself. */
+  act: ((signal: AbortSignal) => Promise<void>) | null;
+}
+
+/** What there is on this machine, the gentlest first. */
+function rungsOf(context: RestoreContext): Rung[] {
+  const { power, disk } = context.machine;
+  // A fresh disk begins with a reset of its own.
+  if (disk !== null)
+    return [
+      { what: 'a reset', act: null },
+      ...(power !== null && power.cycle !== null ? [coldCycle(power.cycle)] : []),
+    ];
+  return [
+    { what: BY_SYSRQ, act: (signal) => rebootBySysrq(context, signal) },
+    ...(power === null ? [] : [{ what: 'a reset', act: (signal: AbortSignal) => power.reset(signal) }]),
+    ...(power === null || power.cycle === null ? [] : [coldCycle(power.cycle)]),
+  ];
+}
+
+const coldCycle = (cycle: (signal?: AbortSignal) => Promise<void>): Rung => ({
+  what: 'a time without power',
+  act: (signal) => cycle(signal),
+});
+
+const BY_SYSRQ = 'a reboot by sysrq';
+/** Of the time for a machine to answer: it was waited for just before. */
+const SYSRQ_REACH = 0.25;
+
+/** Synced and read-only first: GRUB reads ext4 without its journal. The shell answers before the kernel is gone. */
+const SYSRQ = `[ -w /proc/sysrq-trigger ] || { echo "/proc/sysrq-trigger cannot be written" >&2; exit 1; }
+nohup sh -c 'sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; for key in s u; do echo $key >/proc/sysrq-trigger; sleep 2; done
+echo b >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &`;
+
+/** A kernel that answers and cannot be left in the usual way: no program of it takes part in this. */
+async function rebootBySysrq({ connection, pace, recoverMs }: RestoreContext, signal: AbortSignal): Promise<void> {
+  // The kernel that was told to reboot, and did not, is the one that is looked for.
+  connection.forgetReboot();
+  const { kernel, session } = await connection.reach(pace.reachMs * SYSRQ_REACH, signal);
+  await output(session, script('sysrq-reboot', {}, SYSRQ), { signal });
+  connection.leave();
+  connection.forgetReboot();
+  await connection.awaitBoot(kernel.bootId, () => recoverMs, signal);
 }
 
 /** A reset does not bring every device back. */

@@ -1,4 +1,4 @@
-import type { PathKind } from '../schema/paths.js';
+import type { ExpectedPath } from '../schema/paths.js';
 import type { Proof } from '../schema/proof.js';
 
 /**
@@ -83,12 +83,21 @@ const KINDS: readonly EvidenceKind[] = [
 /** Kinds whose absence is worth a line; others are absent wherever there is no such device. */
 const EXPECTED_KINDS: ReadonlySet<string> = new Set(['alias pages', 'bytes compared', 'oracle reads']);
 
+/** What stands where a path would be predicted. */
+export const NO_PATH = 'the source of this kernel changes the rule, so no path is predicted';
+
+const wayOf = (taken: string): string => (taken === 'ram' ? 'RAM' : taken);
+
+/** What the data was expected to do: as the controller said with the proof, else the path of the combination. */
+export const expectedPath = (proof: Pick<Proof, 'predicted'>, ofCombination: ExpectedPath): ExpectedPath =>
+  proof.predicted ?? ofCombination;
+
 /**
  * Looks at a proof of a test that asks for the peer path. The path is proven when the driver mapped it as predicted, the
  * counters that must be there are, and none contradicts: right data alone is no proof, as data that bounced through RAM is
- * right too.
+ * right too. Where no path is predicted the counters decide alone whether it went from device to device.
  */
-export function attestPath(proof: Proof, pathKind: PathKind): Attestation {
+export function attestPath(proof: Proof, pathKind: ExpectedPath): Attestation {
   const items: EvidenceItem[] = [mapType(proof, pathKind)];
   let absent: string | null = null;
   for (const { name, isRequired, read } of KINDS) {
@@ -107,9 +116,9 @@ export function attestPath(proof: Proof, pathKind: PathKind): Attestation {
   return { isProven: reason === null, reason, items };
 }
 
-function mapType({ taken }: Proof, pathKind: PathKind): EvidenceItem {
+function mapType({ taken }: Proof, pathKind: ExpectedPath): EvidenceItem {
   const name = 'map type';
+  if (pathKind === 'unknown') return { name, says: 'beside', text: `${wayOf(taken)}; ${NO_PATH}` };
   if (taken === pathKind) return { name, says: 'shows', text: `${taken}, as the topology predicts` };
-  const way = taken === 'ram' ? 'RAM' : taken;
-  return { name, says: 'contradicts', text: `${way}; the topology predicts ${pathKind}` };
+  return { name, says: 'contradicts', text: `${wayOf(taken)}; the topology predicts ${pathKind}` };
 }

@@ -12,9 +12,20 @@ export function combinationOf(inventory: Inventory, path: PeerPath): Combination
       system: `${inventory.system.vendor} ${inventory.system.product}`.trim(),
       cpuVendor: inventory.cpu.vendor,
       cpuFamily: inventory.cpu.family,
-      iommu: inventory.iommu,
+      iommu: iommuOf(inventory, path),
     },
   };
+}
+
+/**
+ * What the IOMMU does with the DMA of the client: groups of one machine may have other modes than the first one. Whether it flushes
+ * at once (`DMA`) or late (`DMA-FQ`) is a state of the machine and no other combination.
+ */
+function iommuOf({ iommu }: Inventory, { iommuModes }: PeerPath): HardwareIdentity['platform']['iommu'] {
+  if (iommuModes === undefined) return iommu;
+  const { client } = iommuModes;
+  if (client === null) return 'none';
+  return client === 'identity' ? 'passthrough' : 'translated';
 }
 
 /** How the firmware of virtual machines calls its vendor. */

@@ -53,6 +53,14 @@ describe('inventoryDrift', () => {
     ]);
   });
 
+  it('names another mode of a function’s IOMMU group, and nothing where an inventory of before does not tell it', () => {
+    const inMode = (more: Partial<PciFunction>) => machine([fn('0000:01:00.0', VRAM, more)]);
+    expect(inventoryDrift(inMode({ iommuMode: 'DMA' }), inMode({ iommuMode: 'identity' }))).toMatchObject([
+      { kind: 'changed', before: 'DMA', after: 'identity' },
+    ]);
+    expect(inventoryDrift(inMode({}), inMode({ iommuMode: 'identity' }))).toEqual([]);
+  });
+
   it('a link at rest is no change; one that lost lanes or comes up slower for good is', () => {
     const link = (speed: string, width: number, maxSpeed?: string) =>
       machine([fn('0000:01:00.0', VRAM, { link: { speed, width, ...(maxSpeed === undefined ? {} : { maxSpeed }) } })]);

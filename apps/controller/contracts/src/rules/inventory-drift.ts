@@ -82,6 +82,8 @@ function sameFunctionDrift(before: PciFunction, after: PciFunction): DriftItem[]
     ['link', linkOf(fn)],
     ['ACS control', fn.acsControl === null ? 'none' : `0x${fn.acsControl.toString(16)}`],
     ['IOMMU group', fn.iommuGroup ?? 'none'],
+    // Inventories of before do not tell it.
+    ['IOMMU mode', before.iommuMode === undefined || after.iommuMode === undefined ? '' : (fn.iommuMode ?? 'none')],
     ['NUMA node', fn.numaNode === null ? 'none' : String(fn.numaNode)],
     ['BAR sizes', fn.barSizesBytes.map((size) => (size === 0 ? '–' : String(size))).join(' ')],
   ];

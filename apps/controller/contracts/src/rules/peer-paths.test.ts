@@ -4,6 +4,9 @@ import {
   combinationLabel,
   combinationOf,
   type Inventory,
+  LINUX_PATH_RULE,
+  type PathRule,
+  predictPath,
   PATH_ENDS_MAX,
   peerPaths,
   type PciFunction,
@@ -189,6 +192,61 @@ describe('host bridges', () => {
   });
 });
 
+describe('predictPath', () => {
+  const pair = { provider: '0000:01:00.0', client: '0000:02:00.0' };
+  const kindBy = (cpu: 'amd' | 'intel', rule: PathRule, functions = rootPorts, of = pair) =>
+    predictPath(machine(cpu, functions), of, rule)?.kind;
+  const rule = (...changed: string[]): PathRule => ({
+    hostBridges: [{ vendor: '8086', device: '29c0', sameOnly: true }],
+    changed: changed.map((what) => ({ what, why: `${what} is another` })),
+  });
+
+  it('takes the host bridges of the source: what it lists beyond Linux 7.3, and what it does not list', () => {
+    expect(kindBy('intel', LINUX_PATH_RULE)).toBe('NOT_SUPPORTED');
+    expect(kindBy('intel', rule())).toBe('THRU_HOST_BRIDGE');
+    expect(kindBy('intel', { hostBridges: [], changed: [] })).toBe('NOT_SUPPORTED');
+  });
+
+  it('takes the first entry that fits, as the kernel does', () => {
+    const any = { vendor: '8086', device: null, sameOnly: false };
+    const [only] = rule().hostBridges;
+    if (only === undefined) throw new Error('no entry');
+    const twoBuses = [
+      { ...fn('0000:17:01.0', '8086:29c0', []), pcieType: 'root-port' as const },
+      { ...fn('0000:3a:01.0', '8086:29c0', []), pcieType: 'root-port' as const },
+      fn('0000:18:00.0', '10de:2330', ['0000:17:01.0'], null, '030200'),
+      fn('0000:3b:00.0', '15b3:1021', ['0000:3a:01.0'], null, '020700'),
+    ];
+    const ends = { provider: '0000:18:00.0', client: '0000:3b:00.0' };
+    expect(kindBy('intel', { hostBridges: [only, any], changed: [] }, twoBuses, ends)).toBe('NOT_SUPPORTED');
+    expect(kindBy('intel', { hostBridges: [any, only], changed: [] }, twoBuses, ends)).toBe('THRU_HOST_BRIDGE');
+  });
+
+  it('is unknown where it depends on what the source changes, and nowhere else', () => {
+    const none = { hostBridges: [], changed: rule('cpu').changed };
+    // One of the two is enough.
+    expect(kindBy('intel', rule('cpu'))).toBe('THRU_HOST_BRIDGE');
+    expect(kindBy('intel', none)).toBeNull();
+    expect(kindBy('amd', rule('cpu'))).toBe('THRU_HOST_BRIDGE');
+    expect(kindBy('amd', none)).toBeNull();
+    expect(kindBy('amd', rule('host-bridges'))).toBe('THRU_HOST_BRIDGE');
+    expect(kindBy('intel', rule('host-bridges'))).toBeNull();
+    const ends = { provider: '0000:03:00.0', client: '0000:04:00.0' };
+    expect(kindBy('intel', rule('cpu', 'host-bridges'), behindSwitch(null), ends)).toBe('BUS_ADDR');
+    for (const part of ['path', 'a part of a later builder'])
+      expect(kindBy('amd', rule(part), behindSwitch(null), ends)).toBeNull();
+  });
+
+  it('says what the source changes, and knows no functions that the machine has not', () => {
+    expect(predictPath(machine('intel', rootPorts), pair, rule('host-bridges'))).toEqual({
+      kind: null,
+      distance: null,
+      reason: 'unknown: the source changes this rule (host-bridges is another); no common bridge',
+    });
+    expect(predictPath(machine('amd', rootPorts), { ...pair, client: '0000:09:00.0' }, rule())).toBeNull();
+  });
+});
+
 describe('combination', () => {
   it('does not depend on bus numbers', () => {
     const moved = rootPorts.map((f) => ({
@@ -204,6 +262,29 @@ describe('combination', () => {
     };
     expect(canonicalJson(identity(moved))).toBe(canonicalJson(identity(rootPorts)));
     expect(combinationLabel(identity(rootPorts))).toBe('QEMU ivshmem → QEMU edu · THRU_HOST_BRIDGE · AMD Zen 1/2');
+  });
+  it('has the mode of the client’s own IOMMU group, and those of both ends with the path', () => {
+    const withModes = (provider: string | null | undefined, client: string | null | undefined) => {
+      const modes: Record<string, string | null | undefined> = { '1110': provider, '11e8': client };
+      const functions = rootPorts.map((f) => {
+        const iommuMode = modes[f.device];
+        return iommuMode === undefined ? f : { ...f, iommuMode };
+      });
+      const m = { ...machine('amd', functions), iommu: 'passthrough' as const };
+      const [path] = peerPaths(m);
+      if (path === undefined) throw new Error('no path');
+      return { modes: path.iommuModes, iommu: combinationOf(m, path).platform.iommu };
+    };
+    // An older agent tells the mode of the first group alone.
+    expect(withModes(undefined, undefined)).toEqual({ modes: undefined, iommu: 'passthrough' });
+    expect(withModes('identity', 'DMA-FQ')).toEqual({
+      modes: { provider: 'identity', client: 'DMA-FQ' },
+      iommu: 'translated',
+    });
+    // When the IOMMU flushes is a state, not another combination.
+    expect(withModes('identity', 'DMA').iommu).toBe('translated');
+    expect(withModes('DMA', 'identity').iommu).toBe('passthrough');
+    expect(withModes('DMA', null)).toEqual({ modes: { provider: 'DMA', client: null }, iommu: 'none' });
   });
   it('sorts keys at every depth', () => {
     expect(canonicalJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{"a":"x","b":[{"c":null,"d":1}]}');

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  expectedPath,
+  attestPath,
   bySeverity,
   exitCodeOf,
   countVerdicts,
@@ -117,6 +119,38 @@ describe('verdict order', () => {
     expect(exitCodeOf(null)).toBe(2);
     expect(exitCodeOf('bounced')).toBe(1);
     expect(exitCodeOf('skip')).toBe(0);
+  });
+});
+
+describe('a kernel whose source changes the rule for paths', () => {
+  const judged = (more: Partial<Proof>, warnings: string[] = []) =>
+    judge({ ...passed(proof(more)), warnings }, 'unknown');
+
+  it('does not fail for the way that its data takes, and does not pass for RAM either', () => {
+    for (const taken of ['BUS_ADDR', 'THRU_HOST_BRIDGE'])
+      expect(judged({ taken })).toEqual({ verdict: 'pass', reason: null });
+    expect(judged({ taken: 'ram' })).toMatchObject({
+      verdict: 'skip',
+      reason: expect.stringContaining('no path is predicted') as string,
+    });
+    expect(judged({ taken: 'ram' }, ['WARNING: x'])).toEqual({ verdict: 'tainted', reason: 'WARNING: x' });
+  });
+
+  it('is judged by its counters and by what a test asks of RAM, as any other', () => {
+    expect(judged({ detail: {} })).toMatchObject({ verdict: 'bounced' });
+    expect(judged({ detail: { 'alias pages': 0 } })).toMatchObject({ verdict: 'bounced' });
+    expect(judged({ expected: 'ram' })).toMatchObject({ verdict: 'fail' });
+    expect(judged({ expected: 'ram', taken: 'ram' })).toMatchObject({ verdict: 'pass' });
+    expect(judge({ ...passed(proof({})), status: 'fail', reason: 'wrong data' }, 'unknown').verdict).toBe('fail');
+  });
+
+  it('has words that say so', () => {
+    expect(proofText(proof({}), 'unknown')).toMatch(/^BUS_ADDR; .*no path is predicted$/);
+    expect(proofText(proof({ taken: 'ram' }), 'unknown')).toMatch(/^RAM; .*no path is predicted$/);
+    expect(proofText(proof({ detail: {} }), 'unknown')).toContain('claimed, but not proven');
+    expect(attestPath(proof({}), 'unknown').items[0]).toMatchObject({ name: 'map type', says: 'beside' });
+    expect(expectedPath({ predicted: 'unknown' }, 'BUS_ADDR')).toBe('unknown');
+    expect(expectedPath({}, 'BUS_ADDR')).toBe('BUS_ADDR');
   });
 });
 

@@ -1,9 +1,9 @@
 import { FAILURE_POLICY, type FailureClass } from '../schema/failure.js';
-import type { PathKind } from '../schema/paths.js';
+import type { ExpectedPath } from '../schema/paths.js';
 import type { Proof } from '../schema/proof.js';
 import type { AttemptState } from '../schema/states.js';
 import { type ResultStatus, type Verdict, VERDICT_TABLE, type VerdictExitCode } from '../schema/verdict.js';
-import { attestPath } from './attest.js';
+import { attestPath, NO_PATH } from './attest.js';
 
 export interface Judged {
   verdict: Verdict;
@@ -13,7 +13,8 @@ export interface Judged {
 /**
  * Judges one result. A pass is believed only when the proof agrees with the path that the farm
  * predicted from the inventory, and its counters show that path (`attest.ts`): the kernel under test
- * does not get to say which path is right.
+ * does not get to say which path is right. Where its source changes the rule by which paths are found, no path is right or
+ * wrong: what the counters show to have gone from device to device passes, and RAM is neither a failure nor a pass.
  */
 export function judge(
   result: {
@@ -23,7 +24,7 @@ export function judge(
     warnings: readonly string[];
     signature: string | null;
   },
-  pathKind: PathKind,
+  pathKind: ExpectedPath,
 ): Judged {
   switch (result.status) {
     case 'crash':
@@ -39,9 +40,9 @@ export function judge(
       return { verdict: result.status, reason: result.reason };
     case 'pass': {
       const path = judgePath(result.proof, pathKind);
-      if (path !== null) return path;
+      if (path !== null && path.verdict !== 'skip') return path;
       if (result.warnings.length > 0) return { verdict: 'tainted', reason: result.warnings[0] ?? null };
-      return { verdict: 'pass', reason: null };
+      return path ?? { verdict: 'pass', reason: null };
     }
   }
 }
@@ -49,9 +50,9 @@ export function judge(
 /**
  * What a proof shows and what was expected of it, in words that stand by themselves: that data took RAM is right in
  * one test and the fault that the farm looks for in another. By the rule of `judgePath`.
- * @param pathKind what the farm predicts from the inventory
+ * @param pathKind what the farm expected; `expectedPath` tells it
  */
-export function proofText(proof: Proof, pathKind: PathKind | null): string {
+export function proofText(proof: Proof, pathKind: ExpectedPath | null): string {
   const { expected, taken } = proof;
   const way = taken === 'ram' ? 'RAM' : taken;
   if (expected === 'any') return `${way}; the test expects no particular way`;
@@ -60,12 +61,14 @@ export function proofText(proof: Proof, pathKind: PathKind | null): string {
   if (pathKind === 'NOT_SUPPORTED') {
     return taken === 'ram' ? 'RAM, as expected: no peer path exists here' : `${way}, a path that does not exist here`;
   }
-  if (taken !== pathKind) return `${way}, but the topology predicts ${pathKind}`;
+  if (pathKind === 'unknown' && taken === 'ram') return `RAM; ${NO_PATH}`;
+  if (pathKind !== 'unknown' && taken !== pathKind) return `${way}, but the topology predicts ${pathKind}`;
   const { reason } = attestPath(proof, pathKind);
+  if (pathKind === 'unknown' && reason === null) return `${way}; ${NO_PATH}`;
   return reason === null ? `${way}, as the topology predicts` : `${way} is claimed, but not proven: ${reason}`;
 }
 
-function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
+function judgePath(proof: Proof | null, pathKind: ExpectedPath): Judged | null {
   if (proof === null || proof.expected === 'any') return null;
   const { expected, taken } = proof;
   const isRam = taken === 'ram';
@@ -75,8 +78,10 @@ function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
   if (pathKind === 'NOT_SUPPORTED') {
     return isRam ? null : { verdict: 'fail', reason: `the data took ${taken}, a path that does not exist here` };
   }
+  if (isRam && pathKind === 'unknown')
+    return { verdict: 'skip', reason: `data right, all of it through RAM; ${NO_PATH}` };
   if (isRam) return { verdict: 'bounced', reason: `data right, but all of it went through RAM; expected ${pathKind}` };
-  if (taken !== pathKind)
+  if (pathKind !== 'unknown' && taken !== pathKind)
     return { verdict: 'bounced', reason: `the data took ${taken}; the topology says ${pathKind}` };
   const { reason } = attestPath(proof, pathKind);
   return reason === null ? null : { verdict: 'bounced', reason: `data right, but not proven to be direct: ${reason}` };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name, Sequence, Sha256 } from './ids.js';
+import { PathRule } from './path-rule.js';
 
 /**
  * Free text that peers write: what is longer than `max` characters is cut. A refusal would stop a
@@ -104,6 +105,8 @@ export const BundleManifest = z.object({
     .record(Name, z.enum(['provider', 'client']))
     .refine((binds) => Object.keys(binds).length <= BINDS_MAX, { error: `at most ${BINDS_MAX} modules` })
     .optional(),
+  /** By which rule the kernel lets DMA travel between two devices. Absent: that of Linux 7.3 is taken for it. */
+  pathRule: PathRule.optional(),
   suites: z.array(SuiteEntry).min(1).max(256),
   /** Targets of tools/testing/selftests, each installed into an archive that `file` names. Bundles without any have none. */
   kselftests: z

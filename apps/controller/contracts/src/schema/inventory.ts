@@ -40,6 +40,8 @@ export const PciFunction = z.object({
   /** ACS control register (PCIe r6 7.7.11.3), null without the capability. */
   acsControl: z.number().int().nonnegative().nullable(),
   iommuGroup: Word.nullable(),
+  /** Mode of that group as the kernel says it: `identity`, `DMA`, `DMA-FQ`, `blocked`. null = no group. Absent from older agents. */
+  iommuMode: Word.nullable().optional(),
   /** What pci.ids calls it, where the agent has that list: for people, and never part of an identity. */
   names: z.object({ vendor: Word, device: Word.nullable() }).optional(),
   /** Kind of PCIe device (PCIe r6 7.5.3.2); null = conventional PCI. Absent from agents that do not read it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PathPrediction } from './path-rule.js';
 import { FailureClass } from './failure.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
@@ -68,6 +69,11 @@ export const ParticipantSummary = z.object({
   stages: z.array(StageView),
   /** Of the agent's clock, as it was last measured in this attempt; null where it was not. */
   clock: ClockOffset.nullable().default(null),
+  /**
+   * What the kernel that it boots is expected to do, by the rule of its source; null = as the path of the combination. Absent
+   * from older controllers.
+   */
+  prediction: PathPrediction.nullable().optional(),
 });
 export type ParticipantSummary = z.infer<typeof ParticipantSummary>;
 

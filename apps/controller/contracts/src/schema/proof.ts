@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExpectedPath } from './paths.js';
 
 const TEXT_MAX = 1000;
 /** Facts of one proof; the farm's suites give six. */
@@ -20,6 +21,11 @@ const ProofNow = z.object({
     .record(z.string().max(DETAIL_NAME_MAX), z.union([z.number(), z.boolean(), z.string().max(TEXT_MAX)]))
     .refine((detail) => Object.keys(detail).length <= DETAILS_MAX, { error: `at most ${DETAILS_MAX} details` })
     .default({}),
+  /**
+   * What the controller expected of this very kernel, where the rule of its source was read; nobody else may say it. Absent:
+   * the path of the combination.
+   */
+  predicted: ExpectedPath.optional(),
 });
 
 /** As suites of bundles printed it that were built before proofs had `taken` and `detail`. */

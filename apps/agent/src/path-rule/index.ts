@@ -1,0 +1,1 @@
+export { RULE_SCRIPT, ruleIn } from './rule-of-source.js';
