@@ -80,8 +80,8 @@ async function ktap(print: Print, program: string, args: string[] = []): Promise
 const SLOW = ['--config', 'vitest.slow.config.ts'];
 
 /**
- * Unit tests wait half of the time, so what only computes runs beside them. Faults and machines have limits in real
- * time and run alone.
+ * Unit tests wait half of the time, so what only computes runs beside them, and one server, whose enrolment waits as long
+ * as a busy computer takes. Faults and the other machines have limits in real time and run alone.
  */
 const SUITES: Suite[] = [
   { name: 'unit', always: true, run: (print) => vitest(print, []) },
@@ -98,6 +98,12 @@ const SUITES: Suite[] = [
     always: true,
     beside: true,
     run: (print) => ktap(print, script('kernel/scripts/check-series.sh'), ['--quick']),
+  },
+  {
+    name: 'server',
+    always: true,
+    beside: true,
+    run: (print) => vitest(print, [...SLOW, 'test/src/e2e/server-enrolment']),
   },
   {
     name: 'faults',

@@ -59,7 +59,6 @@ export const SERVERS: readonly MachineDefinition[] = [
     name: 's-dracut',
     description:
       'Virtual server: UEFI, root on a subvolume of btrfs on NVMe, dracut, systemd-boot, a BMC with serial over LAN',
-    // A set of its own: the kernel of runs/servers.yaml has no btrfs.
     labels: labels('server-dracut'),
     server: { image: 's-dracut', boot: 'systemd-boot', initramfs: 'dracut' },
   },

@@ -120,7 +120,11 @@ export class BareSite {
     child.stdout?.on('data', (piece: Buffer) => stdout.push(piece.toString()));
     child.stderr?.on('data', (piece: Buffer) => stderr.push(piece.toString()));
     return new Promise((resolve) =>
-      child.once('close', (code) => resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') })),
+      child.once('close', (code) => {
+        // How a command ends is for its test to judge; only what is to go on may not end.
+        this.#children.splice(this.#children.indexOf(child), 1);
+        resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') });
+      }),
     );
   }
 
@@ -149,7 +153,7 @@ export class BareSite {
   async power(order: 'off' | 'reset'): Promise<void> {
     const bmc = this.#machines.bmcs[this.machine];
     if (bmc === undefined) throw new Error('the lab described no BMC');
-    const login = ['-I', 'lanplus', '-C', '17', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
+    const login = ['-I', 'lanplus', '-C', '3', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', bmc.user];
     const args = [...login, '-f', bmc.passwordFile, 'chassis', 'power', order];
     await promisify(execFile)('ipmitool', args, { timeout: 60_000 });
   }

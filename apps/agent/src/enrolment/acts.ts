@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type MachineCheck, plainText } from '@peerlab/contracts';
 import { describeLoss, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
+import { clearPstore, listPstore } from '../job/pstore.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
 import type { ConsoleFollower } from '../machine/protocols.js';
@@ -99,6 +100,9 @@ export async function provePower({ machine, connection, pace, signal, note }: Ac
 export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
   const { machine, connection, pace, signal, note } = acting;
   const before = await connection.reach(pace.reachMs, signal);
+  // Only where they can be told apart from those of the crash here.
+  const records = await listPstore(before.session, signal).catch(() => null);
+  signal.throwIfAborted();
   const nonce = randomBytes(16).toString('hex');
   const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
   let follower: ConsoleFollower | undefined;
@@ -141,7 +145,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     );
   } finally {
     await follower?.stop();
-    await tidy(acting);
+    await tidy(acting, records);
   }
 }
 
@@ -187,18 +191,24 @@ async function notTaken({ machine }: ActingOn, { session }: Booted, refusal: str
   );
 }
 
-/** Nothing of the proof stays behind, also after a failure, and when the person stops it. */
-async function tidy({ machine, connection, pace, note }: ActingOn): Promise<void> {
+/**
+ * Nothing of the proof stays behind, also after a failure, and when the person stops it.
+ * @param records what the firmware held of older crashes, which stays; null = nobody knows, and all stays
+ */
+async function tidy({ machine, connection, pace, note }: ActingOn, records: readonly string[] | null): Promise<void> {
   const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
   const signal = AbortSignal.timeout(2 * limitMs + pace.reachMs);
   try {
     const { session, kernel } = await connection.reach(pace.reachMs, signal);
     await machine.boot.remove(session);
     await removeResigned(session);
-    if (kernel.nonce === null) return;
-    await connection.reboot(signal);
-    await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
+    let own = session;
+    if (kernel.nonce !== null) {
+      await connection.reboot(signal);
+      ({ session: own } = await connection.awaitBoot(kernel.bootId, () => limitMs, signal));
+    }
+    if (records !== null) await clearPstore(own, records, signal);
   } catch (error) {
-    note(`the boot entry of the check could not be removed: ${adviceOf(error)}`);
+    note(`what the check left on the machine could not be removed: ${adviceOf(error)}`);
   }
 }

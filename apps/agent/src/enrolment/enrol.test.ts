@@ -162,6 +162,21 @@ describe('peerlab machine add', () => {
     });
   });
 
+  it('takes the initramfs tool of a machine whose root is a plain partition, too', async () => {
+    lab.fake.facts = GOOD_FACTS.replace('/dev/vda1 ext4', '/dev/nvme0n1p2 ext4');
+    answers = ['yes'];
+    const { checks, wrote } = await add();
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        name: 'root',
+        detail: expect.stringContaining('; initramfs-tools makes the initramfs'),
+      }),
+    );
+    expect(parse(readFileSync(wrote ?? '', 'utf8'))).toMatchObject({
+      machines: [{ initramfs: { driver: 'initramfs-tools' } }],
+    });
+  });
+
   it('names every loader of a machine where none can be used', async () => {
     bootedBySystemdBoot('');
     lab.fake.grubProblem = '/boot/grub/grub.cfg is missing';
@@ -230,6 +245,20 @@ describe('what is proven by acting', () => {
     expect(lab.fake.running).toBe('default');
     expect(lab.fake.customConfig).toBe('');
     expect(lab.fake.commands).toContain('crash');
+  });
+
+  it('clears what the firmware keeps of that crash, and nothing that it kept before', async () => {
+    lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of an older crash');
+    lab.fake.onCandidateUp = ({ pstore }) => void pstore.set('dmesg-efi_pstore-180000000001001', 'Panic#1 Part1');
+    expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
+    expect([...lab.fake.pstore.keys()]).toEqual(['dmesg-efi_pstore-170000000001001']);
+  });
+
+  it('leaves all of it where what it kept before could not be read', async () => {
+    lab.fake.answers.set('pstore-list', (channel) => channel.exit(1));
+    lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of an older crash');
+    expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
+    expect(lab.fake.pstore.size).toBe(1);
   });
 
   describe('with Secure Boot, is the signature of the site, too', () => {

@@ -12,7 +12,7 @@ import { pause } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
 import { readFacts } from './facts.js';
-import { check, hasPlainRoot, initramfsDriver } from './judge.js';
+import { check, initramfsDriver } from './judge.js';
 import { knownMachine } from './known-machine.js';
 import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
@@ -94,8 +94,9 @@ async function confirmedEntry(
 }
 
 /**
- * The entry with the drivers that the machine itself shows: its boot loader where that is not the default, and the tool
- * that makes initramfs where its root needs one.
+ * The entry with the drivers that the machine itself shows: its boot loader where that is not the default, and its tool
+ * that makes initramfs. A root on a plain partition wants one as well: kernels of distributions have the driver of the
+ * disk as a module.
  */
 async function withFoundDrivers(
   config: AgentConfig,
@@ -106,14 +107,14 @@ async function withFoundDrivers(
   const machine = composeMachine(MachineConfig.parse({ ...entry, console: undefined }), config, () => undefined);
   const connection = new MachineConnection(machine, pace);
   try {
-    const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    const { session } = await connection.reach(pace.reachMs, signal);
     const [loader] = await detectLoaders(session);
     const facts = await readFacts(session, signal);
     const driver = initramfsDriver(facts);
     return {
       ...entry,
       ...(loader?.usable !== true || loader.driver === DEFAULT_LOADER ? {} : { boot: { driver: loader.driver } }),
-      ...(driver === null || hasPlainRoot(facts, kernel.commandLine) ? {} : { initramfs: { driver } }),
+      ...(driver === null ? {} : { initramfs: { driver } }),
     };
   } finally {
     connection.leave();

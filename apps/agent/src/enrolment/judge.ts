@@ -105,7 +105,7 @@ export function initramfsDriver({ initramfsTools }: MachineFacts): string | null
 }
 
 /** Whether a kernel finds the root of the machine by itself. */
-export const hasPlainRoot = ({ root: { source } }: MachineFacts, commandLine: string): boolean =>
+const hasPlainRoot = ({ root: { source } }: MachineFacts, commandLine: string): boolean =>
   namesPlainRoot(commandLine) || whyNoPlainRoot(source) === null;
 
 function root(facts: MachineFacts, commandLine: string, configured: string | null): MachineCheck {
@@ -122,7 +122,7 @@ function root(facts: MachineFacts, commandLine: string, configured: string | nul
     );
   }
   if (hasPlainRoot(facts, commandLine))
-    return check('root', 'pass', `${where}, which a kernel mounts without an initramfs`);
+    return check('root', 'pass', `${where}, which a kernel that has the drivers built in mounts without an initramfs`);
   return check(
     'root',
     'fail',

@@ -22,20 +22,23 @@ interface Answers {
   makeError?: string;
 }
 
-beforeEach(async () => {
+/** A machine whose config names a tool that makes initramfs, or none. */
+async function begin(initramfs: boolean): Promise<void> {
   folder = mkdtempSync(join(tmpdir(), 'initramfs-'));
-  const lab = await startFakeLab(folder, { initramfs: true });
+  const lab = await startFakeLab(folder, { initramfs });
   ({ fake } = lab);
   const assignment = lab.assign();
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   const { signal } = new AbortController();
   const lease = { check: () => undefined };
   context = new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, signal, lease);
-});
-afterEach(async () => {
+}
+async function end(): Promise<void> {
   await fake.stop();
   rmSync(folder, { recursive: true, force: true });
-});
+}
+beforeEach(() => begin(true));
+afterEach(end);
 
 /** What the boot menu was when the candidate was selected. */
 async function run({
@@ -57,7 +60,8 @@ async function run({
   answer('boot-chain', chain);
   answer('initramfs-make', '41943040\n', makeError);
   answer('initramfs-list', files);
-  answer('grub-read', '/peerlab-k-vmlinuz\n/peerlab-k-initrd.img\n0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11\n');
+  const initrd = context.machine.initramfs === null ? '' : '/peerlab-k-initrd.img\n';
+  answer('grub-read', `/peerlab-k-vmlinuz\n${initrd}0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11\n`);
   await runTestJob(context);
   const events = spool.file('events').read(0, 10_000, 1e9);
   const finished = events.flatMap((entry) => ('event' in entry ? [entry.event] : [])).at(-1);
@@ -103,4 +107,29 @@ it('names the remedy when the tool runs out of space', async () => {
   expect(finished).toMatchObject({
     failure: { class: 'infrastructure', message: expect.stringMatching(/No space left.*free space in \/boot/) },
   });
+});
+
+it('refuses a kernel that has the driver of the disk as a module, on a machine without an initramfs', async () => {
+  await end();
+  await begin(false);
+  const { finished, menu } = await run({ chain: 'root|/dev/nvme0n1p2|ext4\nmodule|0000:03:00.0|nvme\n', files: '' });
+  expect(finished).toMatchObject({
+    failure: {
+      class: 'request',
+      message: expect.stringMatching(
+        /cannot mount the root .*\/dev\/nvme0n1p2 \(ext4\).* has nvme as such; .*initramfs:/,
+      ),
+    },
+    restored: true,
+  });
+  expect(menu).toBe('');
+});
+
+it('boots one that has it built in without an initramfs', async () => {
+  await end();
+  await begin(false);
+  const { finished, menu } = await run({ chain: 'root|/dev/nvme0n1p2|ext4\nbuiltin|0000:03:00.0|nvme\n', files: '' });
+  expect(finished).toMatchObject({ failure: null, restored: true });
+  expect(menu).not.toContain('initrd');
+  expect(fake.commands).not.toContain('initramfs-make');
 });

@@ -23,6 +23,17 @@ export async function listPstore(session: Session, signal: AbortSignal): Promise
     .slice(0, RECORDS_MAX);
 }
 
+/** Clears the records that came after those `before`, of a crash on order: the firmware has little room. */
+export async function clearPstore(session: Session, before: readonly string[], signal: AbortSignal): Promise<void> {
+  const known = new Set(before);
+  for (const name of (await listPstore(session, signal)).filter((found) => !known.has(found)))
+    await clear(session, name, signal);
+}
+
+async function clear(session: Session, name: string, signal: AbortSignal): Promise<void> {
+  await output(session, script('pstore-clear', { name }, `rm -f ${quote(`${FOLDER}/${name}`)}`), { signal });
+}
+
 /**
  * Brings in what a crashed kernel left in the firmware's store, as files of the attempt, and clears what was brought in, so that
  * there is room for the next crash. `before` = records that were there when the attempt began; they stay. A record
@@ -43,7 +54,7 @@ export async function harvestPstore(
       const content = Buffer.from(text, 'base64');
       if (content.length === 0) continue;
       await storeFarmFile(context, `pstore-${name}`, content, signal);
-      await output(session, script('pstore-clear', { name }, `rm -f ${path}`), { signal });
+      await clear(session, name, signal);
       context.note(`restore: the firmware held ${name} of a crash (${content.length} bytes); it stands under Files`);
     }
   } catch (error) {

@@ -5,6 +5,7 @@ import { output, quote, script } from '../../machine/command.js';
 import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
+import { readBootChain } from '../boot-chain.js';
 import { deviceArguments } from '../chosen-devices.js';
 import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-line.js';
 import { JobFailure } from '../failure.js';
@@ -166,10 +167,23 @@ async function rootSource(session: Session): Promise<string> {
   return (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
 }
 
-/** The partition for root=, for a kernel without an initramfs. Throws JobFailure when it is none. */
-async function plainRoot(context: AttemptContext, session: Session): Promise<string> {
+/**
+ * The partition for root=, for a kernel without an initramfs.
+ * Throws JobFailure: `infrastructure` when it is none, `request` when the kernel has what it needs for it as modules.
+ */
+async function plainRoot({ defaultKernel, machine, signal, work }: AttemptContext, session: Session): Promise<string> {
   const root = await rootSource(session);
-  const problem = namesPlainRoot(context.defaultKernel?.commandLine ?? '') ? null : whyNoPlainRoot(root);
-  if (problem !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${problem}`);
+  const problem = namesPlainRoot(defaultKernel?.commandLine ?? '') ? null : whyNoPlainRoot(root);
+  if (problem !== null) throw new JobFailure('infrastructure', `${machine.name}: ${problem}`);
+  const { release, files } = work.manifest;
+  if (files[MODULES_FILE] === undefined) return root;
+  const chain = await readBootChain(session, release, signal);
+  if (chain.modules.length > 0)
+    throw new JobFailure(
+      'request',
+      `${release} cannot mount the root of ${machine.name}, ${chain.root}: without an initramfs it finds no module, and has ` +
+        `${chain.modules.join(', ')} as such; build it with these built in, or name the tool that makes an initramfs on this ` +
+        'machine in initramfs: of its config',
+    );
   return root;
 }

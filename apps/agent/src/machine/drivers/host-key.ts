@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'ssh2';
 import { MachineError } from '../errors.js';
 import { fingerprintOf } from './ssh.js';
@@ -10,9 +11,13 @@ export interface HostKey {
   fingerprint: string;
 }
 
+/** A server that turned a connection away, as one with too many of them does, is asked again after this. */
+const AGAIN_AFTER_MS = 1_000;
+
 /**
- * The public key that answers at an address, without logging in: what a person compares before it is pinned. Rejects
- * with MachineError('unreachable').
+ * The public key that answers at an address, without logging in: what a person compares before it is pinned. A connection
+ * that was accepted and closed again says nothing about the server, which may have too many at the moment: further ones are
+ * made until `timeoutMs` are over. Rejects with MachineError('unreachable'), at once where none is accepted.
  */
 export async function readHostKey(
   host: string,
@@ -20,23 +25,36 @@ export async function readHostKey(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<HostKey> {
-  const address = `${host}:${port}`;
-  const refused = (why: string): MachineError =>
-    new MachineError(
-      'unreachable',
-      `${address} does not answer by SSH: ${why}`,
-      'check --host and --port, and that sshd runs',
-    );
-  const socket = await openSpeakingSocket(host, port, timeoutMs, signal).catch((error: Error) => {
-    signal?.throwIfAborted();
-    throw refused(error.message);
-  });
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await askOnce(host, port, Math.max(1, deadline - Date.now()), signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const { code, message } = error as NodeJS.ErrnoException;
+      const accepted = code === undefined || code === 'ECONNRESET';
+      if (accepted && Date.now() + AGAIN_AFTER_MS < deadline) {
+        await delay(AGAIN_AFTER_MS, undefined, { signal });
+        continue;
+      }
+      throw new MachineError(
+        'unreachable',
+        `${host}:${port} does not answer by SSH: ${message}`,
+        'check --host and --port, and that sshd runs',
+      );
+    }
+  }
+}
+
+/** Over one connection. Rejects with the error of the socket, which has a code where no connection came about. */
+async function askOnce(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<HostKey> {
+  const socket = await openSpeakingSocket(host, port, timeoutMs, signal);
   const client = new Client();
   try {
     return await new Promise<HostKey>((resolve, reject) => {
       let seen: Buffer | null = null;
       const end = (why: string): void => {
-        if (seen === null) return reject(refused(why));
+        if (seen === null) return reject(new Error(why));
         const type = seen.subarray(4, 4 + seen.readUInt32BE(0)).toString('latin1');
         resolve({ publicKey: `${type} ${seen.toString('base64')}`, fingerprint: fingerprintOf(seen) });
       };

@@ -12,7 +12,7 @@ const ANOTHER_AT_MOST_AFTER_MS = 15_000;
 
 /**
  * A TCP connection whose other end has said something; the socket is paused and what was said is
- * still to be read. Rejects when every connection was refused or closed, or after `timeoutMs`.
+ * still to be read. Rejects when every connection was refused (with the error of the last one) or closed, or after `timeoutMs`.
  */
 export function openSpeakingSocket(
   host: string,
@@ -33,7 +33,7 @@ export function openSpeakingSocket(
     const open = (): void => {
       const socket = connect({ host, port, noDelay: true });
       waiting.add(socket);
-      let problem = 'the connection was closed before the server said anything';
+      let problem = new Error('the connection was closed before the server said anything');
       const onData = (chunk: Buffer): void => {
         socket.pause();
         socket.removeListener('data', onData);
@@ -44,10 +44,10 @@ export function openSpeakingSocket(
         finish(() => resolve(socket));
       };
       const onError = (error: Error): void => {
-        problem = error.message;
+        problem = error;
       };
       const onClose = (): void => {
-        if (waiting.delete(socket) && waiting.size === 0) finish(() => reject(new Error(problem)));
+        if (waiting.delete(socket) && waiting.size === 0) finish(() => reject(problem));
       };
       socket.on('data', onData);
       socket.on('error', onError);
