@@ -137,6 +137,8 @@ boot() {
 		size=$(stat -c %s "$log")
 		if [ "$size" = "$old" ]; then quiet=$((quiet + 1)); else quiet=0 old=$size; fi
 		[ $quiet -lt $QUIET_SECONDS ] || ended=hung
+		# All is said; what a mutant has left behind may keep it from going down.
+		! grep -q '^boot-vm: campaign exit' "$log" || { kill "$machine" 2>/dev/null || true; break; }
 		! out_of_time || ended=stopped
 		if [ $ended != ended ]; then
 			kill "$machine" 2>/dev/null || true

@@ -26,6 +26,7 @@ export const FAKE_PACE: Pace = {
   lateCrashMs: 1_000,
   crashTextMs: 1_000,
   settleMs: 50,
+  powerMs: 5_000,
   restoreMs: 20_000,
 };
 

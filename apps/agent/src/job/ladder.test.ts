@@ -51,10 +51,10 @@ const works = () => {
   };
 };
 
-async function run(restoreMs = 60_000) {
+async function run(restoreMs = 60_000, powerMs = 1_000) {
   const assignment = lab.assign();
   const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
-  const pace = { ...FAKE_PACE, firmwareMs: 200, reachMs: 800, recoverMs: 800, restoreMs };
+  const pace = { ...FAKE_PACE, firmwareMs: 200, reachMs: 800, recoverMs: 800, powerMs, restoreMs };
   const stop = new AbortController().signal;
   const lease = { check: () => undefined };
   await runTestJob(new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, pace, stop, lease));
@@ -120,6 +120,11 @@ describe('a kernel under test that does not reboot', () => {
 
   it.each([
     ['the BMC refuses it', refused('a reset'), /^which failed \(.*the BMC refuses a reset\) after/],
+    [
+      'its driver never ends',
+      () => new Promise<void>(() => undefined),
+      /^which failed \(what the power .*within 1\.0 s\) after/,
+    ],
     ['the machine hangs after it', async () => fake.goDown(), /^no answer \(.+\) after/],
   ] as const)('gets a time without power where a reset does not help: %s', async (_, reset, how) => {
     await setUp({ sysrq: 'nothing' });
@@ -161,7 +166,7 @@ it('a way back that takes too long ends at its limit, with what was tried until 
   const never = (signal?: AbortSignal): Promise<void> =>
     new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
   setPower({ reset: refused('a reset'), cycle: never });
-  const ended = await run(4_000);
+  const ended = await run(4_000, 60_000);
   expect(ended.restored).toBe(false);
   expect(ended.restore?.reason).toMatch(
     /restore ran past its limit of .+; tried: a reboot by sysrq, .+; a reset, .+; a time without power, which was cut off after/,

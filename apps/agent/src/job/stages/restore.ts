@@ -1,6 +1,6 @@
 import { output, script } from '../../machine/command.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
-import { formatSeconds } from '../../timing.js';
+import { DeadlinePassed, formatSeconds } from '../../timing.js';
 import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
@@ -163,6 +163,10 @@ interface Rung {
 /** What there is on this machine, the gentlest first. */
 function rungsOf(context: RestoreContext): Rung[] {
   const { power, disk } = context.machine;
+  const coldCycle = (cycle: PowerOrder): Rung => ({
+    what: 'a time without power',
+    act: (signal) => inTime(context, cycle, signal),
+  });
   // A fresh disk begins with a reset of its own.
   if (disk !== null)
     return [
@@ -171,15 +175,30 @@ function rungsOf(context: RestoreContext): Rung[] {
     ];
   return [
     { what: BY_SYSRQ, act: (signal) => rebootBySysrq(context, signal) },
-    ...(power === null ? [] : [{ what: 'a reset', act: (signal: AbortSignal) => power.reset(signal) }]),
+    ...(power === null
+      ? []
+      : [{ what: 'a reset', act: (signal: AbortSignal) => inTime(context, (stop) => power.reset(stop), signal) }]),
     ...(power === null || power.cycle === null ? [] : [coldCycle(power.cycle)]),
   ];
 }
 
-const coldCycle = (cycle: (signal?: AbortSignal) => Promise<void>): Rung => ({
-  what: 'a time without power',
-  act: (signal) => cycle(signal),
-});
+type PowerOrder = (signal?: AbortSignal) => Promise<void>;
+
+/** A driver that never ends keeps no other rung from being tried. */
+async function inTime({ pace }: RestoreContext, order: PowerOrder, signal: AbortSignal): Promise<void> {
+  const late = new AbortController();
+  const passed = new DeadlinePassed('what the power driver was told', pace.powerMs);
+  const timer = setTimeout(() => late.abort(passed), pace.powerMs);
+  const stop = AbortSignal.any([signal, late.signal]);
+  const ends = new Promise<never>((_, reject) => {
+    stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
+  });
+  try {
+    await Promise.race([order(stop), ends]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 const BY_SYSRQ = 'a reboot by sysrq';
 /** Of the time for a machine to answer: it was waited for just before. */
