@@ -48,7 +48,8 @@ describe('a virtual server with two sockets', () => {
           results.flatMap(({ verdict, proof }) => (verdict === 'pass' && proof !== null ? [proof.taken] : [])),
         ),
       ]);
-      expect(ways.map((taken) => taken.includes('BUS_ADDR')).toSorted()).toEqual([false, true]);
+      expect(ways).toHaveLength(2);
+      expect(ways.filter((taken) => taken.includes('BUS_ADDR'))).toHaveLength(1);
       const bad = tests.flatMap(({ results }) => results.filter(({ verdict }) => !['pass', 'skip'].includes(verdict)));
       expect(bad.map(({ suite, test, verdict, reason }) => `${suite} ${test}: ${verdict} ${reason ?? ''}`)).toEqual([]);
       for (const { results } of tests)
