@@ -193,7 +193,9 @@ export class SampleFarm {
         response.writeHead(200, { 'content-type': type }).end(String(answer));
         return;
       }
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(route.response.parse(answer)));
+      // Before anything is sent: a sample that breaks the contract is refused.
+      const text = JSON.stringify(route.response.parse(answer));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text);
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(500, 'internal', String(error));
       const { status, code, message, errors } = refusal;
@@ -278,6 +280,7 @@ export class SampleFarm {
           ...SAMPLE_CATALOGUE,
           labSuites: [],
           repositories: ['https://git.example.org/linux.git'],
+          bases: ['7.2'],
           isComplete: true,
           waitsFor: null,
         };
