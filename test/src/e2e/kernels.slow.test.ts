@@ -118,8 +118,9 @@ describe('kernels of every kind on one machine', () => {
     expect(ended.verdict).toBe('crash');
     const attempt = await testAttempt(ended);
     const crashed = attempt.results.filter((r) => r.verdict === 'crash');
-    expect(crashed.map((r) => r.test)).toEqual(['F40.mixed_range']);
-    expect(crashed[0]?.signature).toMatch(/ in hmm_|BUG/);
+    // Every test that shows the zero page to a client.
+    expect(crashed.map((r) => r.test)).toContain('F40.mixed_range');
+    for (const { signature } of crashed) expect(signature).toMatch(/ in hmm_vma_walk_pmd/);
     // Tests after the killer ran on the kernel that was booted again.
     expect(verdictOf(attempt, 'F60.peer_read')).toMatchObject({ verdict: 'pass' });
     expect(attempt.results.filter((r) => r.verdict === 'not-reached')).toEqual([]);

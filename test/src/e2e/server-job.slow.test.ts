@@ -171,7 +171,8 @@ describe('a server, from the config of an agent that has no machine', () => {
         expect(last.failure).toMatchObject({
           class: 'provisioning',
           stage: 'boot',
-          message: expect.stringMatching(/hung at boot: .*peerlab mutant: hang before user space/),
+          // Not the mutant's own line: a thread of the CPU that hangs would print it.
+          message: expect.stringMatching(/hung at boot: no answer within \d+ s; last serial line: /),
         });
         expect(await runs.said(last, /^power: resetting s-uefi$/)).toHaveLength(1);
         await runs.expectRestored(last);
@@ -186,8 +187,9 @@ describe('a server, from the config of an agent that has no machine', () => {
         expect(ended.verdict).toBe('crash');
         const last = await runs.lastTestOf(ended);
         const crashed = last.results.filter(({ verdict }) => verdict === 'crash');
-        expect(crashed.map(({ test }) => test)).toEqual(['F40.mixed_range']);
-        expect(crashed[0]?.signature).toMatch(/ in hmm_|BUG/);
+        // Every test that shows the zero page to a client.
+        expect(crashed.map(({ test }) => test)).toContain('F40.mixed_range');
+        for (const { signature } of crashed) expect(signature).toMatch(/ in hmm_vma_walk_pmd/);
         expect(last.results.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(50);
         await runs.expectRestored(last);
       },
