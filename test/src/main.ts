@@ -80,8 +80,8 @@ async function ktap(print: Print, program: string, args: string[] = []): Promise
 const SLOW = ['--config', 'vitest.slow.config.ts'];
 
 /**
- * Unit tests wait half of the time, so what only computes runs beside them, and one server, whose enrolment waits as long
- * as a busy computer takes. Faults and the other machines have limits in real time and run alone.
+ * Unit tests wait half of the time, so what only computes runs beside them. Faults and machines have limits in real
+ * time and run alone.
  */
 const SUITES: Suite[] = [
   { name: 'unit', always: true, run: (print) => vitest(print, []) },
@@ -100,12 +100,6 @@ const SUITES: Suite[] = [
     run: (print) => ktap(print, script('kernel/scripts/check-series.sh'), ['--quick']),
   },
   {
-    name: 'server',
-    always: true,
-    beside: true,
-    run: (print) => vitest(print, [...SLOW, 'test/src/e2e/server-enrolment']),
-  },
-  {
     name: 'faults',
     always: true,
     run: (print) => ktap(print, process.execPath, [script('test/dist/faults/main.js'), '--ktap']),
@@ -115,6 +109,7 @@ const SUITES: Suite[] = [
     always: true,
     run: (print) => vitest(print, [...SLOW, 'test/src/e2e/main-job', 'test/src/e2e/small-pair']),
   },
+  { name: 'server', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/server-enrolment']) },
   { name: 'e2e-long', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/', 'test/src/pair/']) },
   { name: 'faults-lab', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/faults/virtual-lab']) },
 ];
