@@ -25,15 +25,15 @@ export async function readHostKey(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<HostKey> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await askOnce(host, port, Math.max(1, deadline - Date.now()), signal);
+      return await askOnce(host, port, Math.max(1, deadline - performance.now()), signal);
     } catch (error) {
       signal?.throwIfAborted();
       const { code, message } = error as NodeJS.ErrnoException;
       const accepted = code === undefined || code === 'ECONNRESET';
-      if (accepted && Date.now() + AGAIN_AFTER_MS < deadline) {
+      if (accepted && performance.now() + AGAIN_AFTER_MS < deadline) {
         await delay(AGAIN_AFTER_MS, undefined, { signal });
         continue;
       }
