@@ -231,7 +231,7 @@ export class SampleBuilds {
       manifest,
       run: { state: run.state, trigger: `${run.trigger.kind}, ${run.trigger.detail}` },
       fragment: null,
-      source: { kind: 'farm' },
+      source: name === 'base' ? { kind: 'base', name: '7.2' } : { kind: 'farm' },
       config: 'peerlab',
       sources:
         texts.length === 0 ? [] : state === 'ready' ? [{ kind: 'bundled' }] : [{ kind: 'mbox', characters: 900 }],

@@ -142,7 +142,8 @@ function machine(name: string, description: string, topology: string, read: Inve
     },
     paths: peerPaths(read).map((path) => {
       const identity = combinationOf(read, path);
-      return { ...path, combination: { hash: sha256(identity), label: combinationLabel(identity), identity } };
+      const iommuModes = { provider: 'DMA-FQ', client: 'identity' };
+      return { ...path, iommuModes, combination: { hash: sha256(identity), label: combinationLabel(identity), identity } };
     }),
   };
 }

@@ -134,10 +134,17 @@ function stagesOf(startedSecondsAgo: number): AttemptSummary['stages'] {
   });
 }
 
+/** Of a kernel whose source has a function that the farm does not know. */
+const PREDICTION = {
+  kind: null,
+  distance: null,
+  reason: 'unknown: the source changes this rule (cpu_supports_p2pdma() is not as the farm knows it); no common bridge',
+};
+
 /** An attempt with one participant. */
 function withOne(summary: Omit<AttemptSummary, 'participants'>): AttemptSummary {
   const { number: _number, progress: _progress, ...participant } = summary;
-  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null }] };
+  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null, prediction: PREDICTION }] };
 }
 
 const detailed = (
