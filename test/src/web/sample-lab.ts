@@ -143,7 +143,11 @@ function machine(name: string, description: string, topology: string, read: Inve
     paths: peerPaths(read).map((path) => {
       const identity = combinationOf(read, path);
       const iommuModes = { provider: 'DMA-FQ', client: 'identity' };
-      return { ...path, iommuModes, combination: { hash: sha256(identity), label: combinationLabel(identity), identity } };
+      return {
+        ...path,
+        iommuModes,
+        combination: { hash: sha256(identity), label: combinationLabel(identity), identity },
+      };
     }),
   };
 }

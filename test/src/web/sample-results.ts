@@ -144,7 +144,10 @@ const PREDICTION = {
 /** An attempt with one participant. */
 function withOne(summary: Omit<AttemptSummary, 'participants'>): AttemptSummary {
   const { number: _number, progress: _progress, ...participant } = summary;
-  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null, prediction: PREDICTION }] };
+  return {
+    ...summary,
+    participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null, prediction: PREDICTION }],
+  };
 }
 
 const detailed = (

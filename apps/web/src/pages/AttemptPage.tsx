@@ -114,8 +114,8 @@ function Predictions({ attempt: { participants } }: { attempt: AttemptDetail }):
     prediction === null ? null : (
       <p key={role} className="notice" role="note">
         {participants.length > 1 && `${role}: `}
-        By the source of this kernel{' '}
-        {prediction.kind === null ? 'no path is predicted' : `the path is ${prediction.kind}`}: {prediction.reason}
+        By the source of this kernel the path is {prediction.kind === null ? '' : `${prediction.kind}: `}
+        {prediction.reason}
       </p>
     ),
   );
