@@ -29,6 +29,11 @@ checkEveryPage(
     run: () => `/runs/${app.farm.endedRun}`,
     'live run': () => `/runs/${app.farm.liveRun}`,
     attempt: () => `/attempts/${firstJob().attempt.id}`,
+    'attempt whose path is not predicted': () => {
+      const found = app.farm.jobs.find(({ attempt }) => attempt.participants[0]?.prediction != null);
+      if (found === undefined) throw new Error('the sample farm has a prediction');
+      return `/attempts/${found.attempt.id}`;
+    },
     log: () => `/attempts/${firstJob().attempt.id}?view=log&stream=serial&line=701`,
     'log of all streams': () =>
       `/attempts/${firstJob().attempt.id}?view=log&stream=all&q=alias&regex=on&time=on&wrap=on`,

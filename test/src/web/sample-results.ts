@@ -7,6 +7,7 @@ import {
   type JobView,
   type MachineView,
   type PathKind,
+  type PathPrediction,
   type Proof,
   type ResultView,
   type RunDetail,
@@ -142,11 +143,14 @@ const PREDICTION = {
 };
 
 /** An attempt with one participant. */
-function withOne(summary: Omit<AttemptSummary, 'participants'>): AttemptSummary {
+function withOne(
+  summary: Omit<AttemptSummary, 'participants'>,
+  prediction: PathPrediction | null = null,
+): AttemptSummary {
   const { number: _number, progress: _progress, ...participant } = summary;
   return {
     ...summary,
-    participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null, prediction: PREDICTION }],
+    participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null, prediction }],
   };
 }
 
@@ -165,29 +169,32 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
   const alias = build !== 'base';
   const results = resultsOf(kind, alias);
   const crashed = results.find(({ verdict }) => verdict === 'crash');
-  const summary = withOne({
-    id: randomUUID(),
-    number: 1,
-    state: 'ended',
-    agent: machine.agent,
-    machine: machine.name,
-    fence: 41,
-    startedAt: ago(600),
-    endedAt: ago(506),
-    failure:
-      crashed === undefined
-        ? null
-        : {
-            class: 'kernel-crash',
-            stage: 'test',
-            message: `the kernel crashed in ${crashed.test}; the machine was reset and came back on its default kernel`,
-            signature: crashed.signature,
-            help: 'The kernel crashed; the signature and the serial stream tell where.',
-          },
-    restored: true,
-    stages: stagesOf(600),
-    progress: null,
-  });
+  const summary = withOne(
+    {
+      id: randomUUID(),
+      number: 1,
+      state: 'ended',
+      agent: machine.agent,
+      machine: machine.name,
+      fence: 41,
+      startedAt: ago(600),
+      endedAt: ago(506),
+      failure:
+        crashed === undefined
+          ? null
+          : {
+              class: 'kernel-crash',
+              stage: 'test',
+              message: `the kernel crashed in ${crashed.test}; the machine was reset and came back on its default kernel`,
+              signature: crashed.signature,
+              help: 'The kernel crashed; the signature and the serial stream tell where.',
+            },
+      restored: true,
+      stages: stagesOf(600),
+      progress: null,
+    },
+    machine.name === 'v-amd-roots' && !alias ? PREDICTION : null,
+  );
   const job: JobView = {
     id: randomUUID(),
     kind: 'test',
