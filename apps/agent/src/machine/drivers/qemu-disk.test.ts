@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type Server, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createQemuDisk } from './qemu-disk.js';
 
@@ -69,9 +68,16 @@ describe('the disk of a machine of the lab', () => {
   });
 
   it('is reset when its QEMU has ended already, and the lab starts it late', async () => {
+    // What is left of its monitor hangs up; until it has, the order to end could still reach the machine that comes up.
+    const left = createServer((socket) => socket.destroy());
+    servers.push(left);
+    await new Promise<void>((resolve) => left.listen(qmpSocket, resolve));
+    const told = new Promise((resolve) => left.once('connection', resolve));
     const disk = createQemuDisk({ qmpSocket, stateFile });
     const reset = disk.reset();
-    await eventually('the order', () => state() === 'discard');
+    await told;
+    expect(state()).toBe('discard');
+    await new Promise((resolve) => left.close(resolve));
     await startOnFreshDisk();
     await reset;
     expect(asked).toEqual([['query-status', 'fresh']]);
