@@ -196,6 +196,26 @@ describe('a server, from the config of an agent that has no machine', () => {
       RUN_MS,
     );
 
+    it.each([
+      ['left by sysrq', [], ['a reboot by sysrq']],
+      ['reset by its BMC', ['mount --bind /dev/null /proc/sysrq-trigger'], ['a reboot by sysrq', 'a reset']],
+    ])(
+      'a kernel under test that does not reboot is %s',
+      async (_, alsoBroken, rungs) => {
+        // What the order to reboot calls does nothing, and says that it did.
+        const script = ['set -e', 'mount --bind /bin/true "$(readlink -f /bin/systemctl)"', ...alsoBroken].join('\n');
+        const spec = { ...(await runs.spec()), suites: [{ name: 'deaf', script, limitSeconds: 120 }] };
+        const ended = await runToTheEnd(site.client, JSON.stringify(spec), RUN_MS);
+        expect(ended.verdict).toBe('pass');
+        const last = await runs.lastTestOf(ended);
+        const climbed = await runs.said(last, /^restore: a (?:reboot by sysrq|reset|time without power), /);
+        expect(climbed.map((line) => /^restore: ([a-z ]+),/.exec(line)?.[1])).toEqual(rungs);
+        expect(climbed.at(-1)).toMatch(/ \S+ answers after \d+/);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
     it(
       'a kernel that comes up without its network card is ended by a reset, and what it said last is kept',
       async () => {
