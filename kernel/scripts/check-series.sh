@@ -5,7 +5,7 @@
 # without a warning (W=1) at that point.  Prints KTAP, so that it is a test.
 #
 # usage: check-series.sh [--cache DIR] [--tree WORKDIR] [--quick|--full] [--base NAME]
-#                        [SERIES]
+#                        [--again] [SERIES]
 #
 #   SERIES   a folder of patches, or of folders of patches, each a posting of its
 #            own: then each is also applied with nothing but what its file "needs"
@@ -19,6 +19,8 @@
 #   --cache  where the base is and the compiler's cache (~/.cache/peerlab)
 #   --tree   scratch folder, default in the cache; what a configuration needs
 #            before the first file can be compiled stays there for the next run
+#   --again  also what passed before with these very mails, base, configuration,
+#            compiler and script; else what was said then is said again
 #
 # Compiles the files that a patch touches, and a fixed few when it touches a
 # header; never a whole kernel.  A missing Signed-off-by is no finding: who posts
@@ -34,16 +36,17 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "check-series: $1" >&2
-	sed -n '7,25s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/peerlab scratch='' mode=quick base_name=() series=$kernel_dir/patches
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/peerlab scratch='' mode=quick again='' base_name=() series=$kernel_dir/patches
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
 	--tree) scratch=${2-}; shift 2 || usage ;;
 	--base) base_name=(--base "${2-}"); shift 2 || usage ;;
+	--again) again=1; shift ;;
 	--quick | --full) mode=${1#--}; shift ;;
 	-*) usage "unknown argument $1" ;;
 	*) series=$1; shift ;;
@@ -70,11 +73,12 @@ flock -n 9 || {
 }
 tree=$scratch/tree
 log=$(mktemp)
+record=$(mktemp)
 maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
 	if [ -n "$maker" ] && kill "$maker" 2>/dev/null; then wait "$maker" || true; fi
-	rm -rf "$tree" "$log"
+	rm -rf "$tree" "$log" "$record"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -90,12 +94,18 @@ fi
 # -- results -----------------------------------------------------------------
 
 count=0 failures=0
+# say LINE -- to the user, and to the record of a run that passes.
+say() {
+	printf '%s\n' "$1"
+	printf '%s\n' "$1" >>"$record"
+}
+
 # result STATUS ID [FILE] -- one line of KTAP, the lines of FILE as its reasons.
 result() {
 	count=$((count + 1))
 	[ -z "${3-}" ] || sed "s#$tree/##g; s/^/# /" "$3"
 	if [ "$1" -eq 0 ]; then
-		echo "ok $count $2"
+		say "ok $count $2"
 	else
 		failures=$((failures + 1))
 		echo "not ok $count $2"
@@ -104,7 +114,7 @@ result() {
 
 skip() {
 	count=$((count + 1))
-	echo "ok $count $1 # SKIP $2"
+	say "ok $count $1 # SKIP $2"
 }
 
 # -- configurations and objects -------------------------------------------------
@@ -243,6 +253,25 @@ done
 [ ${#patches[@]} -gt 0 ] || usage "$series has no *.patch files"
 mapfile -t touched < <(sed -n 's/^diff --git a\/[^ ]* b\///p' "${patches[@]}" | sort -u)
 
+# What passed once passes again: nothing but this goes into a check. The checkers of
+# the kernel are part of the base.
+RECORDS=20
+key=$({
+	echo "$prepared_for $mode ${#patches[@]}"
+	cat "${BASH_SOURCE[0]}"
+	for posting in "${postings[@]}"; do
+		for file in "$series/$posting"/*.patch "$series/$posting"/needs; do
+			[ ! -f "$file" ] || { echo "${file#"$series"/} $(wc -c <"$file")"; cat "$file"; }
+		done
+	done
+} | sha256sum | cut -c1-32)
+passed=$scratch/passed/$key
+if [ -z "$again" ] && [ -s "$passed" ]; then
+	cat "$passed"
+	echo "# nothing has changed since this passed, $(date -u -r "$passed" +%FT%H:%MZ); --again checks it all the same"
+	exit 0
+fi
+
 rm -rf "$tree"
 cp -al "$base/tree" "$tree"
 git_here() {
@@ -280,10 +309,10 @@ configurations=(quick)
 [ "$mode" = quick ] || configurations+=(full)
 variants=()
 [ "$mode" = quick ] || variants=(no-p2pdma no-device-private i386)
-echo "KTAP version 1"
+say "KTAP version 1"
 parts=0
 [ "${postings[0]}" = . ] || parts=$((${#postings[@]} + 1))
-echo "1..$((1 + parts + ${#patches[@]} * (2 + ${#configurations[@]}) + ${#variants[@]}))"
+say "1..$((1 + parts + ${#patches[@]} * (2 + ${#configurations[@]}) + ${#variants[@]}))"
 for configuration in "${configurations[@]}"; do
 	prepare "$configuration" >"$log" 2>&1 || { tail -20 "$log" >&2; fail_infrastructure "make prepare failed for $configuration" "see its output above"; }
 done
@@ -336,7 +365,7 @@ for patch in "${patches[@]}"; do
 		done
 		continue
 	fi
-	echo "# ${name%.patch}"
+	say "# ${name%.patch}"
 	if git_here am -q "$patch" >"$log" 2>&1; then
 		result 0 "$id.applies"
 	else
@@ -387,3 +416,7 @@ for variant in ${variants[@]+"${variants[@]}"}; do
 done
 
 [ "$failures" -eq 0 ] || exit 1
+mkdir -p "$scratch/passed"
+mv "$record" "$passed"
+# shellcheck disable=SC2012 # their names are hashes
+ls -t "$scratch/passed" | tail -n +$((RECORDS + 1)) | while read -r old; do rm -f "$scratch/passed/$old"; done

@@ -77,7 +77,12 @@ prerequisites=()
 [ ! -f "$hand/prerequisites" ] || mapfile -t prerequisites < <(grep -v '^#' "$hand/prerequisites")
 mails=()
 for mail in "$kernel_dir"/patches/*/*.patch; do
-	! grep -q '^diff --git ' "$mail" || mails+=("$mail")
+	if grep -q '^diff --git ' "$mail"; then
+		mails+=("$mail")
+	elif [[ ${mail##*/} != 0000-* ]]; then
+		# Only a cover letter has none; what is left out here would be missing from the result.
+		fail_infrastructure "${mail##*/} has no change in the format of git" "write it with: git format-patch"
+	fi
 done
 mapfile -t names < <({
 	printf '%s\n' "${prerequisites[@]}"

@@ -64,6 +64,13 @@ text=$("${rebase[@]}" 2>&1)
 result an_outdated_resolution_is_an_error $(($? != 1)) "$text"
 contains an_outdated_resolution_is_named "$text" '**does not apply any more**'
 
+printf 'Subject: [PATCH 0/2] a cover letter\n' >"$kernel/patches/1-toy/0000-cover.patch"
+printf 'Subject: [PATCH 2/2] mm: edit by hand\n\n--- a/mm/moved.c\n+++ b/mm/moved.c\n' >"$kernel/patches/1-toy/0003-plain.patch"
+text=$("${rebase[@]}" 2>&1)
+result a_mail_without_a_change_is_an_error $(($? == 0)) "$text"
+contains a_mail_without_a_change_is_named "$text" '0003-plain.patch has no change in the format of git'
+rm "$kernel/patches/1-toy/0003-plain.patch"
+
 mkdir "$work/precious"
 text=$("$kernel/scripts/rebase.sh" --cache "$work" --to old --out "$work/precious" 2>&1)
 result another_folder_is_left_alone $(($? != 2)) "$text"

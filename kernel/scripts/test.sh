@@ -14,6 +14,7 @@ include '' "$here/test-judging.sh"
 include '' "$here/test-pair.sh"
 include generate. "$here/mutants/test.sh"
 include rebase. "$here/test-rebase.sh"
+include series. "$here/test-series.sh"
 
 # What the README points at is there: files, and the tests it names.
 missing=$(grep -oE '\]\([^)#:]+\)' "$kernel_dir/README.md" | tr -d '()]' | sort -u | while read -r path; do

@@ -80,8 +80,8 @@ async function ktap(print: Print, program: string, args: string[] = []): Promise
 const SLOW = ['--config', 'vitest.slow.config.ts'];
 
 /**
- * Unit tests wait half of the time, so what only computes runs beside them. Faults and machines have limits in real
- * time and run alone.
+ * Unit tests wait half of the time, so what only computes runs beside them. Faults have limits in real time and run
+ * alone. Machines wait for each other's boots, so the server is enrolled beside the machines of the lab.
  */
 const SUITES: Suite[] = [
   { name: 'unit', always: true, run: (print) => vitest(print, []) },
@@ -109,7 +109,12 @@ const SUITES: Suite[] = [
     always: true,
     run: (print) => vitest(print, [...SLOW, 'test/src/e2e/main-job', 'test/src/e2e/small-pair']),
   },
-  { name: 'server', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/server-enrolment']) },
+  {
+    name: 'server',
+    always: true,
+    beside: true,
+    run: (print) => vitest(print, [...SLOW, 'test/src/e2e/server-enrolment']),
+  },
   { name: 'e2e-long', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/', 'test/src/pair/']) },
   { name: 'faults-lab', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/faults/virtual-lab']) },
 ];
