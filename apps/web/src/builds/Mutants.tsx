@@ -55,7 +55,7 @@ function Tried({ result }: { result: BuildMutants }): ReactNode {
         measures is not kept: it carries them all, which makes it slower.
       </p>
       <Without without={result.without} />
-      <button type="button" aria-pressed={isAll} onClick={() => setAll(!isAll)}>
+      <button type="button" className="mutants-choice" aria-pressed={isAll} onClick={() => setAll(!isAll)}>
         {isAll ? 'Alive and not reached only' : `All ${countText(mutants.length)} mutants`}
       </button>
       <ListTable
