@@ -67,7 +67,7 @@ const line = Buffer.allocUnsafe(4096);
 function readLine(path: string): string {
   const fd = openSync(path, 'r');
   try {
-    return line.latin1Slice(0, readSync(fd, line, 0, line.length, 0));
+    return line.toString('latin1', 0, readSync(fd, line, 0, line.length, 0));
   } finally {
     closeSync(fd);
   }
