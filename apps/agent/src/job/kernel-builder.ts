@@ -64,8 +64,11 @@ interface Writable {
 
 /** How a script is run. */
 interface Step {
-  /** May write into the shared cache. */
-  trusted: boolean;
+  /**
+   * Of the shared cache it writes into it, sees it as an overlay that is thrown away, or sees an empty folder in its place:
+   * then it waits for no other build.
+   */
+  cache: 'writes' | 'overlay' | 'nothing';
   domain: string | null;
   writable: Writable;
 }
@@ -228,7 +231,7 @@ export class KernelBuilder {
     const patches = `patches-${this.#steps + 1}`;
     await this.#ownFolder(patches);
     const end = await this.#script(request, base, ['--key', '--patches', this.#place('patches', patches)], {
-      trusted: false,
+      cache: 'nothing',
       domain: null,
       writable: { name: patches, to: INSIDE.patches },
     });
@@ -282,7 +285,7 @@ export class KernelBuilder {
     await this.#ownFolder(out);
     try {
       await this.#script(request, base, ['--out', `${this.#place('out', out)}/bundle`], {
-        trusted: isTrusted(request),
+        cache: isTrusted(request) ? 'writes' : 'overlay',
         domain: request.domain,
         writable: { name: out, to: INSIDE.out },
       });
@@ -304,7 +307,9 @@ export class KernelBuilder {
     const all = [
       '--cache',
       this.#place('cache'),
-      ...(request.source === null ? ['--base', this.#basePath(base)] : ['--base', INSIDE.base, '--tree', INSIDE.tree]),
+      ...(request.source === null
+        ? ['--base', as.cache === 'nothing' && this.noSandbox === null ? INSIDE.base : this.#basePath(base)]
+        : ['--base', INSIDE.base, '--tree', INSIDE.tree]),
       '--config',
       request.config,
       // What was built with one submitter's cache is not what another one's key may lead to.
@@ -324,10 +329,11 @@ export class KernelBuilder {
         true,
       );
     }
-    const { sandbox, folders } = await this.#sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as, request.source);
+    const from = { source: request.source, base };
+    const { sandbox, folders } = await this.#sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as, from);
     const command = sandboxCommand(sandbox, this.#account);
     const run = { command, limits: { values: sandbox.limits, folders } };
-    return this.#ended(name, await runBuildScript(run, this.#handlers, this.#signal), as.trusted);
+    return this.#ended(name, await runBuildScript(run, this.#handlers, this.#signal), as.cache === 'writes');
   }
 
   #ended(script: string, end: BuildScriptEnd, trusted: boolean): BuildScriptEnd {
@@ -337,8 +343,8 @@ export class KernelBuilder {
 
   async #sandbox(
     command: string[],
-    { trusted, domain, writable }: Step,
-    source: PreparedSource | null,
+    { cache, domain, writable }: Step,
+    { source, base }: { source: PreparedSource | null; base: string },
   ): Promise<{ sandbox: Sandbox; folders: string[] }> {
     const own = async (name: string): Promise<string> => {
       await this.#ownFolder(`${name}-${this.#steps}`);
@@ -353,15 +359,17 @@ export class KernelBuilder {
       folders.push(changes, ...(kept === undefined ? [] : [kept.changes]));
       overlays.push({ from, to, changes, scratch: await own(`${name}-scratch`), ...(kept && { kept }) });
     };
-    if (!trusted) {
+    if (cache === 'overlay') {
       await overlay(this.#cache.folder, INSIDE.cache, 'cache');
       if (domain !== null) {
         const kept = await this.#cache.domain(domain);
         await overlay(join(this.#cache.folder, 'ccache'), `${INSIDE.cache}/ccache`, 'ccache', kept);
       }
     }
+    const empty = cache === 'nothing' ? [{ from: await own('cache'), to: INSIDE.cache }] : [];
+    folders.push(...empty.map(({ from }) => from));
     // A copy of its own for each build, which costs what the build changes.
-    if (source !== null) await overlay(join(source.folder, 'tree'), INSIDE.tree, 'tree');
+    if (source !== null && cache !== 'nothing') await overlay(join(source.folder, 'tree'), INSIDE.tree, 'tree');
     const sandbox: Sandbox = {
       command,
       cwd: INSIDE.tmp,
@@ -369,15 +377,15 @@ export class KernelBuilder {
       readOnly: [
         { from: at('kernel'), to: INSIDE.kernel },
         { from: at('series'), to: INSIDE.series },
-        ...(source === null ? [] : [{ from: source.folder, to: INSIDE.base }]),
+        ...(source !== null || cache === 'nothing' ? [{ from: source?.folder ?? base, to: INSIDE.base }] : []),
       ],
       writable: [
         { from: tmp, to: INSIDE.tmp },
         { from: at(writable.name), to: writable.to },
-        ...(trusted ? [{ from: this.#cache.folder, to: INSIDE.cache }] : []),
+        ...(cache === 'writes' ? [{ from: this.#cache.folder, to: INSIDE.cache }] : empty),
       ],
       overlays,
-      lock: this.#cache.lock(trusted),
+      lock: cache === 'nothing' ? null : this.#cache.lock(cache === 'writes'),
       limits: sandboxLimits(this.#settings.limits),
       seccompFile: at('seccomp'),
       ...(source === null ? {} : { keeps: source.lock }),
