@@ -73,7 +73,8 @@ flock -n 9 || {
 }
 tree=$scratch/tree
 log=$(mktemp)
-record=$(mktemp)
+# Beside where it is kept, so that a record is there whole or not at all.
+record=$(mktemp "$scratch/.record.XXXXXX")
 maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
