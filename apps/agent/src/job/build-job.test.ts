@@ -6,10 +6,10 @@ import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { JobFailure } from './failure.js';
-import { sleepers, ToyBuilder } from '../testing/toy-builder.js';
+import { BUILDS_MS, sleepers, ToyBuilder } from '../testing/toy-builder.js';
 
-/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
-vi.setConfig({ testTimeout: 180_000 });
+/** Real builds in the sandbox. */
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 let toy: ToyBuilder;
 beforeEach(() => {

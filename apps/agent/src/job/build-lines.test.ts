@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { carriesMutants, countsLines, MutantList, parsePatch, type BundleManifest } from '@peerlab/contracts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readNotes } from '../coverage/gcov-notes.js';
 import { toyBranchPatch, toyCodePatch } from '../fake/toy-kernel.js';
-import { ToyBuilder, type ToyBuild } from '../testing/toy-builder.js';
+import { BUILDS_MS, ToyBuilder, type ToyBuild } from '../testing/toy-builder.js';
 import { runTool } from './system-tool.js';
 
 /** What the build script does with the lines of a series, in the sandbox, on the toy kernel. */
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 let builder: ToyBuilder;
 let folder: string;
@@ -16,8 +17,8 @@ beforeEach(() => {
   builder = new ToyBuilder();
   folder = mkdtempSync(join(tmpdir(), 'build-lines-'));
 });
-afterEach(() => {
-  builder.remove();
+afterEach(async () => {
+  await builder.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeRepository, type GitServer, startGitDaemon, startGitHttp } from '../fake/git-servers.js';
 import { toySourcePatch, writeToySource } from '../fake/toy-kernel.js';
 import type { AllowedRepository } from '../source/index.js';
-import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
+import { BUILDS_MS, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
-/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
-vi.setConfig({ testTimeout: 180_000 });
+/** Real builds in the sandbox. */
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 let toy: ToyBuilder;
 let server: GitServer;
@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await server.close();
-  toy.remove();
+  await toy.remove();
 });
 
 const allow = (url: string, credentialFile: string | null = null): AllowedRepository[] => [{ url, credentialFile }];

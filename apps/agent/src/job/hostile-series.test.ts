@@ -16,10 +16,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { usageOf } from '../sandbox/watch.js';
 import { makeScratchFolder } from './scratch-folder.js';
-import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
+import { BUILDS_MS, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
-/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
-vi.setConfig({ testTimeout: 180_000 });
+/** Real builds in the sandbox. */
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 let toy: ToyBuilder;
 beforeEach(() => {
@@ -40,7 +40,7 @@ const hostile = (script: string): { mbox: string } => ({
 
 describe('what a build writes is counted', () => {
   it('also in files without a name', async () => {
-    toy.remove();
+    await toy.remove();
     toy = new ToyBuilder({ diskMiB: 1024 });
     const build = await toy.build([
       hostile('for i in 1 2 3; do exec {fd}>/tmp/f; fallocate -l 500M /tmp/f; rm /tmp/f; done; sleep 60'),

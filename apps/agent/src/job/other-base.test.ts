@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { addToyBase, toyCodePatch } from '../fake/toy-kernel.js';
-import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
+import { BUILDS_MS, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
-/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
-vi.setConfig({ testTimeout: 180_000 });
+/** Real builds in the sandbox. */
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 const OWN = 'int hmm(void)\n{\n\treturn PAGES + 1;\n}\n';
 const PATCHED = 'int hmm(void)\n{\n\treturn PAGES + 2;\n}\n';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { BundleManifest, PathRule } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
-import { ToyBuilder } from '../testing/toy-builder.js';
+import { BUILDS_MS, ToyBuilder } from '../testing/toy-builder.js';
 import { putPathRule } from './put-path-rule.js';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: BUILDS_MS, hookTimeout: BUILDS_MS });
 
 describe('a kernel of a source with a rule for peer paths', () => {
   let toy: ToyBuilder;

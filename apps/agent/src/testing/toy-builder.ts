@@ -8,6 +8,12 @@ import type { Artifacts } from '../job/artifacts.js';
 import { type BuildSettings, type BuildWork, runBuildJob } from '../job/build-job.js';
 import { BuildLimits } from '../job/build-limits.js';
 
+/**
+ * Limit of a test that builds in the sandbox, in milliseconds. One build starts a thousand processes: seconds on an
+ * idle computer, half a minute where three other tests build beside it, and a test makes up to six of them.
+ */
+export const BUILDS_MS = 600_000;
+
 /** Everything about one build of the toy. */
 export interface ToyBuild {
   events: AttemptEvent[];
@@ -22,7 +28,9 @@ export class ToyBuilder {
   readonly settings: BuildSettings;
   readonly stop = new AbortController();
   stored: Awaited<ReturnType<Artifacts['findBundle']>> = null;
+  readonly #running = new Set<Promise<void>>();
   #attempts = 0;
+  #removed = false;
 
   constructor(limits: Partial<BuildLimits> = {}) {
     const artifacts: Artifacts = {
@@ -41,11 +49,17 @@ export class ToyBuilder {
     };
   }
 
-  remove(): void {
+  /** Ends what it still builds, so that a test past its limit does not go on in the next one's time. */
+  async remove(): Promise<void> {
+    this.#removed = true;
+    this.stop.abort();
+    await Promise.allSettled(this.#running);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Builds once. @throws Error when the builder was removed before or meanwhile */
   async build(series: SeriesSource[], more: Partial<BuildWork> = {}): Promise<ToyBuild> {
+    this.#refuseRemoved();
     const work: BuildWork = { kind: 'build', buildName: 'toy', series, config: 'peerlab', ...more };
     this.#attempts += 1;
     const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.#attempts).padStart(12, '0')}`;
@@ -60,7 +74,10 @@ export class ToyBuilder {
     };
     const spool = AttemptSpool.create(join(this.folder, 'spool'), assignment);
     try {
-      await runBuildJob(this.settings, assignment, work, spool, this.stop.signal);
+      const running = runBuildJob(this.settings, assignment, work, spool, this.stop.signal);
+      this.#running.add(running);
+      await running.finally(() => this.#running.delete(running));
+      this.#refuseRemoved();
       const entries = spool.file('events').read(0, 1e6, 1e9);
       const texts = (stream: 'agent' | 'build'): string =>
         spool
@@ -76,6 +93,10 @@ export class ToyBuilder {
     } finally {
       spool.close();
     }
+  }
+
+  #refuseRemoved(): void {
+    if (this.#removed) throw new Error('the builder of this test was removed');
   }
 }
 
