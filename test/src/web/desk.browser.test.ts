@@ -53,7 +53,7 @@ describe('kernel builds', () => {
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'base', exact: true }).waitFor();
-    await page.getByText('No patch: the untouched base 7.3.4').waitFor();
+    await page.getByText('No patch: the untouched base 7.2.13').waitFor();
     await page.getByText('The selftests timers were not built: posix_timers.c:7: unknown type <b>x</b>').waitFor();
   });
 

@@ -86,12 +86,13 @@ function summaries(texts: readonly (string | null)[]): PatchSummary[] {
 }
 
 function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManifest {
+  const version = name === 'base' ? '7.2.13' : '7.3.4';
   return BundleManifest.parse({
     schema: 1,
     key: sha(`key ${name}`),
-    release: `7.3.4-peerlab-${sha(`key ${name}`).slice(0, 8)}`,
+    release: `${version}-peerlab-${sha(`key ${name}`).slice(0, 8)}`,
     buildId: sha(`build ${name}`).slice(0, 40),
-    base: { version: '7.3.4', sha256: sha('base') },
+    base: { version, sha256: sha(`base ${version}`) },
     series: patches.map(({ file, subject, sha256 }) => ({ file, subject, sha256 })),
     config: { name: 'peerlab', sha256: sha('config') },
     toolchain: 'gcc (Debian 12.2.0-14) 12.2.0; GNU ld 2.40',

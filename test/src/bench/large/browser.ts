@@ -18,7 +18,7 @@ const FRAMES = 90;
 /** Opens the grid and a log of a large farm, types and scrolls in them. */
 export async function measureBrowser(url: string, at: Landmarks, logLines: number): Promise<BrowserTime[]> {
   const middle = Math.floor(logLines / 2);
-  const browser = await launchBrowser();
+  const browser = await launchBrowser({ measured: true });
   try {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     const page = await context.newPage();
