@@ -32,13 +32,23 @@ struct child fork_child(void (*run)(void *arg), void *arg)
 	return child;
 }
 
-void release_child(struct child *child)
+void start_child(struct child *child)
+{
+	REQUIRE(write(child->go, "", 1) == 1, "pipe: %m");
+}
+
+void join_child(struct child *child)
 {
 	char byte;
 
-	REQUIRE(write(child->go, "", 1) == 1, "pipe: %m");
 	EXPECT(read(child->done, &byte, 1) == 1, "the child died");
 	waitpid(child->pid, NULL, 0);
 	close(child->go);
 	close(child->done);
+}
+
+void release_child(struct child *child)
+{
+	start_child(child);
+	join_child(child);
 }

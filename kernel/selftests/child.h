@@ -19,7 +19,11 @@ struct child {
 
 /* Fork a child that waits for release_child(), calls @run and ends. */
 struct child fork_child(void (*run)(void *arg), void *arg);
-/* Let it run, and wait until it has ended. */
+/* Let it run. */
+void start_child(struct child *child);
+/* Wait until it has ended. */
+void join_child(struct child *child);
+/* Both. */
 void release_child(struct child *child);
 
 #endif /* CHILD_H */

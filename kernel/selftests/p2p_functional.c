@@ -46,6 +46,8 @@ static const struct test tests[] = {
 	{ "F12.invalidated_among_requests", WAY_ANY, NEEDS_ALIAS,
 	  f12_invalidated_among_requests },
 	{ "F13.walk_while_pages_move", WAY_ANY, NEEDS_ALIAS, f13_walk_while_pages_move },
+	{ "F13.walk_while_pages_become_huge", WAY_ANY, NEEDS_ALIAS,
+	  f13_walk_while_pages_become_huge },
 	{ "F14.marks_while_pages_move", WAY_ANY, 0, f14_marks_while_pages_move },
 	{ "F14.marks_while_thrown_away", WAY_RAM, 0, f14_marks_while_thrown_away },
 	{ "F20.read_only_alias", WAY_PEER, NEEDS_ALIAS, f20_read_only_alias },

@@ -40,6 +40,7 @@ void f12_walk_without_dma_dev(void);
 void f12_refused_to_another(void);
 void f12_invalidated_among_requests(void);
 void f13_walk_while_pages_move(void);
+void f13_walk_while_pages_become_huge(void);
 void f14_marks_while_pages_move(void);
 void f14_marks_while_thrown_away(void);
 
