@@ -231,6 +231,14 @@ grep -q 'LINE 50' "$(dirname "$(cat "$work/chosen")")/hmm.c" &&
 result tree.the_nearest_one_is_taken $? "$(cat "$work/chosen")"
 [ "$(sum_of "$pristine")" = "$sum_before" ]; result tree.pristine_one_is_untouched_by_all_this $?
 
+# Builds on two bases in turn.
+rm -rf "$cache/kernel/tree-peerlab-1"
+cp -r "$tree" "$work/linux-next" && echo '# another base' >>"$work/linux-next/Kbuild"
+tar -C "$work" -cf "$work/next.tar" --transform s/linux-next/linux/ linux-next
+"$here/build-bundle.sh" --cache "$cache" --local "$work/next.tar" --out "$work/out" --series none >/dev/null 2>&1
+! grep -q 'another base' "$kept/Kbuild" && grep -q 'another base' "$cache/kernel/tree-peerlab-1/Kbuild"
+result tree.of_one_base_stays_when_another_is_built $? "$(ls "$cache/kernel")"
+
 # An editor wrote through a hard link of somebody's tree.
 rm -rf "$cache"/kernel/tree-peerlab-*
 echo 'line 61' >>"$pristine/mm/hmm.c"

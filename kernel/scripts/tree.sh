@@ -34,11 +34,16 @@ is_same() {
 }
 
 # differences TREE -- how many of its files the series would change; a huge number
-# when the tree cannot be used.
+# when there is none or its build was killed, and a larger one for a tree of another
+# base, so that builds on two bases in turn keep a tree each.
 differences() {
-	local name wanted count=0
-	if [ "$(cat "$1/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$1/.peerlab-busy" ]; then
+	local name wanted is_of count=0
+	is_of=$(cat "$1/.peerlab-base" 2>/dev/null) || true
+	if [ -z "$is_of" ] || [ -e "$1/.peerlab-busy" ]; then
 		echo 1000000
+		return
+	elif [ "$is_of" != "$base_key $toolchain" ]; then
+		echo 2000000
 		return
 	fi
 	while IFS= read -r name; do
