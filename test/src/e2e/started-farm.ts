@@ -32,7 +32,12 @@ export class StartedFarm {
     }
   }
 
-  static async start(args: string[], stateDir?: string): Promise<StartedFarm> {
+  /** @param settings what a user has in the environment, such as `PEERLAB_HEALTH` */
+  static async start(
+    args: string[],
+    stateDir?: string,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<StartedFarm> {
     const state = stateDir ?? (await mkdtemp(join(tmpdir(), 'peerlab-e2e-')));
     // The embedded Postgres runs as another account when we are root, and must get in.
     await chmod(state, 0o755);
@@ -43,7 +48,7 @@ export class StartedFarm {
     const child = spawn('node', [main, '--port', String(port), '--lab-port-base', String(labPort), ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PEERLAB_STATE: state, NO_COLOR: '1' },
+      env: { ...process.env, ...settings, PEERLAB_STATE: state, NO_COLOR: '1' },
     });
     return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cacheFolder());
   }
