@@ -62,7 +62,13 @@ describe('a farm that checks the health of its machines', () => {
         expect(kernels.find(({ phase }) => phase === 'candidate')).toMatchObject({ proven: true });
         const golden = results.filter(({ suite }) => suite === 'golden');
         expect(golden.filter(({ verdict }) => verdict === 'pass').map(({ test }) => test)).toEqual(
-          expect.arrayContaining(['provider_answers', 'client_answers', 'kernel_log', 'memory_keeps', 'processors_agree']),
+          expect.arrayContaining([
+            'provider_answers',
+            'client_answers',
+            'kernel_log',
+            'memory_keeps',
+            'processors_agree',
+          ]),
         );
         expect(golden.filter(({ verdict }) => !['pass', 'skip'].includes(verdict))).toEqual([]);
         expect(restored).toBe(true);
