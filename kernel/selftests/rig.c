@@ -240,13 +240,18 @@ uint64_t last_migration_ns(void)
 	return migration_ns;
 }
 
-struct peerlab_provider_counters provider_counters(void)
+static struct peerlab_provider_counters counters_of(int fd)
 {
 	struct peerlab_provider_counters counters;
 
-	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_COUNTERS, &counters),
+	REQUIRE(!ioctl(fd, PEERLAB_PROVIDER_COUNTERS, &counters),
 		"PEERLAB_PROVIDER_COUNTERS: %m");
 	return counters;
+}
+
+struct peerlab_provider_counters provider_counters(void)
+{
+	return counters_of(provider_fd);
 }
 
 static void behave(const struct peerlab_behaviour *behaviour)
@@ -340,10 +345,13 @@ int provider_map_own(void *address)
 	return ioctl(provider_fd, PEERLAB_PROVIDER_MAP_OWN, &arg) ? -errno : 0;
 }
 
-/* What all providers have done so far; they may all be in one range. */
+/*
+ * What all providers have done so far; they may all be in one range.  The one in
+ * use stays so all along: another thread may be moving memory to it.
+ */
 void provider_totals(uint64_t *alias_calls, uint64_t *pages_out)
 {
-	int used = provider_fd, i;
+	int i;
 
 	*alias_calls = 0;
 	*pages_out = 0;
@@ -352,10 +360,8 @@ void provider_totals(uint64_t *alias_calls, uint64_t *pages_out)
 
 		if (provider_fds[i] < 0)
 			continue;
-		provider_fd = provider_fds[i];
-		counters = provider_counters();
+		counters = counters_of(provider_fds[i]);
 		*alias_calls += counters.alias_calls;
 		*pages_out += counters.pages_out;
 	}
-	provider_fd = used;
 }

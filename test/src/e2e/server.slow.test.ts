@@ -43,13 +43,15 @@ describe('a virtual server with two sockets', () => {
     }, RUN_MS);
 
     it('takes the way that was predicted, and passes', () => {
+      // Of the tests that go by the peer path where there is one: one test asks both providers, which has two ways anywhere.
       const ways = tests.map(({ results }) => [
         ...new Set(
-          results.flatMap(({ verdict, proof }) => (verdict === 'pass' && proof !== null ? [proof.taken] : [])),
+          results.flatMap(({ verdict, proof }) =>
+            verdict === 'pass' && proof?.expected === 'peer' ? [proof.taken] : [],
+          ),
         ),
       ]);
-      expect(ways).toHaveLength(2);
-      expect(ways.filter((taken) => taken.includes('BUS_ADDR'))).toHaveLength(1);
+      expect(ways.sort()).toEqual([['BUS_ADDR'], ['ram']]);
       const bad = tests.flatMap(({ results }) => results.filter(({ verdict }) => !['pass', 'skip'].includes(verdict)));
       expect(bad.map(({ suite, test, verdict, reason }) => `${suite} ${test}: ${verdict} ${reason ?? ''}`)).toEqual([]);
       for (const { results } of tests)
