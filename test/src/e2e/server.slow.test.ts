@@ -51,7 +51,8 @@ describe('a virtual server with two sockets', () => {
           ),
         ),
       ]);
-      expect(ways.sort()).toEqual([['BUS_ADDR'], ['ram']]);
+      expect(ways).toHaveLength(2);
+      expect(ways).toEqual(expect.arrayContaining([['BUS_ADDR'], ['ram']]));
       const bad = tests.flatMap(({ results }) => results.filter(({ verdict }) => !['pass', 'skip'].includes(verdict)));
       expect(bad.map(({ suite, test, verdict, reason }) => `${suite} ${test}: ${verdict} ${reason ?? ''}`)).toEqual([]);
       for (const { results } of tests)
