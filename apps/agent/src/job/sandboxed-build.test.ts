@@ -275,7 +275,7 @@ describe('the compiler cache of a submitter', () => {
     expect(domains()).toEqual(['submitter-1', 'submitter-2']);
   });
 
-  it('gives nobody else what a submitter put into it', async () => {
+  it('is not shared with other submitters', async () => {
     const pristine = new ToyBuilder();
     try {
       await pristine.build([]);

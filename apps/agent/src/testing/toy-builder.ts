@@ -10,7 +10,7 @@ import { BuildLimits } from '../job/build-limits.js';
 
 /**
  * Limit of a test that builds in the sandbox, in milliseconds. One build starts a thousand processes: seconds on an
- * idle computer, half a minute where three other tests build beside it, and a test makes up to six of them.
+ * idle computer, half a minute where three other tests build beside it, and a test makes up to seven of them.
  */
 export const BUILDS_MS = 600_000;
 
