@@ -16,11 +16,11 @@ export default defineConfig({
     ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
     globalSetup: ['apps/controller/src/testing/postgres-setup.ts', 'test/src/web/build-setup.ts'],
-    // A test takes 7 s at most on an idle computer. A limit is for what hangs: a busy computer was seen to take eight
+    // A test takes 10 s at most on an idle computer. A limit is for what hangs: a busy computer was seen to take ten
     // times as long. Waits for a condition give up before, after 75 s, so that a failure says what was awaited. What
     // needs more says so in its file: builds in the sandbox.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 75_000, interval: 50 } },
     // Files of one worker share their modules: read again for each file they would take half of the processor time.
     isolate: false,

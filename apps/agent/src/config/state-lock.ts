@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, log, startTimeOf } from '@peerlab/runtime';
 import { ConfigError } from './agent-config.js';
 
+/** In the state folder: the process that uses it. */
+export const LOCK_FILE = 'agent.pid';
 /** Interval of the attempts to lock while the disk is full, in milliseconds. */
 const ROOM_POLL_MS = 5000;
 
@@ -13,7 +15,7 @@ const ROOM_POLL_MS = 5000;
  */
 export function lockState(stateDir: string): void {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const path = join(stateDir, 'agent.pid');
+  const path = join(stateDir, LOCK_FILE);
   for (;;) {
     try {
       const fd = openSync(path, 'wx', 0o600);

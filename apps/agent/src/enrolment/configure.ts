@@ -1,6 +1,7 @@
 import { chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { composeMachine } from '../compose.js';
+import { refuseOtherAccount } from '../config/agent-account.js';
 import { ConfigError, loadConfig } from '../config/agent-config.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { configureForMachine } from '../job/machine-config.js';
@@ -39,6 +40,7 @@ export async function configure(
   pace: Pace = PACE,
 ): Promise<Configured> {
   const config = loadConfig(configFile);
+  refuseOtherAccount(config.stateDir);
   const { kernelDir, cacheDir, buildLimits: limits, repositories, fetchLimits } = config;
   if (kernelDir === undefined) {
     const remedy = "name the repository's kernel/ folder: builds look for configurations there";

@@ -188,6 +188,25 @@ describe('peerlab machine add', () => {
     );
   });
 
+  it('takes power by Redfish and the console by IPMI of one BMC, and says so where only the first is described', async () => {
+    const bmcs = (list: string): void => {
+      const login = 'user: lab, passwordFile: token';
+      const redfish = `  r: {protocol: redfish, url: "https://127.0.0.1:1", ${login}}`;
+      const text = readFileSync(configFile, 'utf8').replace(/^bmcs:[^]*$/m, '');
+      writeFileSync(configFile, `${text}bmcs:\n${redfish}\n${list}`);
+    };
+    answers = ['yes'];
+    bmcs('');
+    await expect(add('--bmc', 'r', '--console', 'sol')).rejects.toThrow(
+      '--console sol: "r" speaks redfish, which has no console; where it speaks IPMI too, describe that under bmcs: and give --console sol:NAME',
+    );
+    bmcs('  i: {protocol: ipmi, host: 127.0.0.1, user: lab, passwordFile: token}\n');
+    await add('--bmc', 'r', '--console', 'sol:i');
+    const described = names(seen, 'fail');
+    expect(described).toContain('power');
+    expect(described).not.toContain('ssh');
+  });
+
   it('acts on nothing before its name was typed', async () => {
     answers = ['yes', 'epyc-2'];
     await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to it');
@@ -197,7 +216,8 @@ describe('peerlab machine add', () => {
   it.each([
     [['--key', ''], /key/],
     [['--console', 'sol'], /--console sol needs --bmc/],
-    [['--console', 'usb'], /--console usb: expected sol, tcp:HOST:PORT or file:PATH/],
+    [['--console', 'usb'], /--console usb: expected sol, sol:BMC, tcp:HOST:PORT or file:PATH/],
+    [['--console', 'sol:x'], /--console sol:x: the config describes none; add it under bmcs: first/],
     [['--bmc', 'x'], /--bmc x: the config describes none; add it under bmcs: first/],
     [['--labels', 'nic'], /--labels nic: expected KEY=VALUE/],
     [['--port', '0'], /--port 0: expected a number from 1 to 65535/],

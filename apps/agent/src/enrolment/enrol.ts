@@ -1,6 +1,7 @@
 import type { MachineCheck } from '@peerlab/contracts';
 import { type BackgroundWork, composeMachine } from '../compose.js';
 import { type AgentConfig, loadConfig, MachineConfig } from '../config/agent-config.js';
+import { refuseOtherAccount } from '../config/agent-account.js';
 import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
@@ -18,7 +19,7 @@ import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
 import { type EnrolmentOptions, OptionError } from './options.js';
 import { hasFailed } from './report.js';
-import { appendMachine } from './write-config.js';
+import { appendMachine, refuseReadOnly } from './write-config.js';
 
 /** What a config without `boot` means. */
 const DEFAULT_LOADER = 'grub';
@@ -47,7 +48,10 @@ export async function enrol(
   pace: Pace = PACE,
 ): Promise<Enrolled> {
   const config = loadConfig(options.config, false);
+  refuseOtherAccount(config.stateDir);
   if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
+  // Not after minutes of proofs.
+  refuseReadOnly(options.config);
   const confirmed = await confirmedEntry(config, options, person, signal, pace);
   const entry = await withFoundDrivers(config, confirmed, signal, pace);
   const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);

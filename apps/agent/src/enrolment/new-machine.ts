@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { problemItems } from '@peerlab/contracts';
 import { type AgentConfig, MachineConfig } from '../config/agent-config.js';
+import type { Bmc } from '../machine/bmc.js';
 import type { HostKey } from '../machine/drivers/host-key.js';
 import { type AddOptions, OptionError } from './options.js';
 
@@ -13,15 +14,31 @@ export function addressOf({ host, port }: AddOptions): { host: string; port: num
   return { host, port: number };
 }
 
-function consoleOf(text: string, bmc: string | undefined): Record<string, unknown> {
-  if (text === 'sol') {
-    if (bmc === undefined) throw new OptionError('--console sol needs --bmc: whose serial over LAN it is');
-    return { driver: 'sol', bmc };
+/** @param bmc that of the power, which has the console too unless `sol:NAME` names another */
+function consoleOf(text: string, bmc: string | undefined, bmcs: AgentConfig['bmcs']): Record<string, unknown> {
+  const sol = /^sol(?::(.+))?$/.exec(text);
+  if (sol !== null) {
+    const name = sol[1] ?? bmc;
+    if (name === undefined) throw new OptionError('--console sol needs --bmc: whose serial over LAN it is');
+    const { protocol } = describedBmc(`--console ${text}`, name, bmcs);
+    if (protocol === 'ipmi') return { driver: 'sol', bmc: name };
+    throw new OptionError(
+      `--console ${text}: "${name}" speaks ${protocol}, which has no console; where it speaks IPMI too, describe that under bmcs: and give --console sol:NAME`,
+    );
   }
   if (text.startsWith('file:')) return { driver: 'file', logFile: resolve(text.slice('file:'.length)) };
   const tcp = /^tcp:(.{1,253}):(\d{1,5})$/.exec(text);
   if (tcp !== null) return { driver: 'tcp', host: tcp[1], port: Number(tcp[2]) };
-  throw new OptionError(`--console ${text}: expected sol, tcp:HOST:PORT or file:PATH`);
+  throw new OptionError(`--console ${text}: expected sol, sol:BMC, tcp:HOST:PORT or file:PATH`);
+}
+
+function describedBmc(option: string, name: string, bmcs: AgentConfig['bmcs']): Bmc {
+  const bmc = Object.hasOwn(bmcs, name) ? bmcs[name] : undefined;
+  if (bmc !== undefined) return bmc;
+  const known = Object.keys(bmcs);
+  throw new OptionError(
+    `${option}: the config describes ${known.length === 0 ? 'none' : known.join(', ')}; add it under bmcs: first`,
+  );
 }
 
 function labelsOf(list: string): Record<string, string> {
@@ -48,13 +65,7 @@ export function newMachine(
     throw new OptionError(`the config has a machine "${name}" already: use check, or another name`);
   if (options.key === undefined) throw new OptionError('--key is missing: the file with the private key that logs in');
   const { host, port } = addressOf(options);
-  const bmc = options.bmc === undefined ? undefined : Object.hasOwn(bmcs, options.bmc) ? bmcs[options.bmc] : null;
-  if (bmc === null) {
-    const known = Object.keys(bmcs);
-    throw new OptionError(
-      `--bmc ${options.bmc ?? ''}: the config describes ${known.length === 0 ? 'none' : known.join(', ')}; add it under bmcs: first`,
-    );
-  }
+  const bmc = options.bmc === undefined ? undefined : describedBmc(`--bmc ${options.bmc}`, options.bmc, bmcs);
   const labels = options.labels === undefined ? {} : labelsOf(options.labels);
   const entry = {
     name,
@@ -69,7 +80,7 @@ export function newMachine(
       hostKey: hostKey.publicKey,
     },
     ...(bmc === undefined ? {} : { power: { driver: bmc.protocol, bmc: options.bmc } }),
-    ...(options.console === undefined ? {} : { console: consoleOf(options.console, options.bmc) }),
+    ...(options.console === undefined ? {} : { console: consoleOf(options.console, options.bmc, bmcs) }),
   };
   const parsed = MachineConfig.safeParse(entry);
   if (parsed.success) return entry;

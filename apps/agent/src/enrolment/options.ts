@@ -36,7 +36,7 @@ export interface AddOptions {
 export const USAGE = `usage: peerlab machine check MACHINE --config FILE [--act [--confirm MACHINE]] [--json]
        peerlab machine add MACHINE --config FILE --host HOST --key FILE
            [--port N] [--user NAME] [--fingerprint SHA256:…] [--bmc NAME]
-           [--console sol | tcp:HOST:PORT | file:PATH] [--labels KEY=VALUE,…] [--description TEXT]
+           [--console sol[:BMC] | tcp:HOST:PORT | file:PATH] [--labels KEY=VALUE,…] [--description TEXT]
            [--act [--confirm MACHINE]] [--json]
        peerlab machine configure MACHINE --config FILE [--as NAME] [--all-modules] [--json]`;
 

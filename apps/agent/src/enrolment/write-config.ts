@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Document, isMap, isSeq, parseDocument } from 'yaml';
 import { ConfigError } from '../config/agent-config.js';
@@ -9,17 +18,36 @@ import { ConfigError } from '../config/agent-config.js';
  * @returns the file that was written
  */
 export function appendMachine(configFile: string, entry: Record<string, unknown>): string {
-  const path = resolve(configFile);
-  const config = parseDocument(readFileSync(path, 'utf8'));
-  const elsewhere = config.get('machinesFile');
-  const inline = config.get('machines');
-  if (typeof elsewhere === 'string' && inline === undefined) {
-    const file = resolve(dirname(path), elsewhere);
+  const { file, config } = placeOfMachines(configFile);
+  if (file !== resolve(configFile)) {
     const document = parseDocument(readFileSync(file, 'utf8'));
     // A list of machines alone, or one beside their BMCs.
     return write(file, document, isMap(document.contents) ? ['machines'] : [], entry);
   }
-  return write(path, config, ['machines'], entry);
+  return write(file, config, ['machines'], entry);
+}
+
+/** @throws ConfigError when this account could not append a machine */
+export function refuseReadOnly(configFile: string): void {
+  const { file } = placeOfMachines(configFile);
+  try {
+    // It is replaced as a whole.
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    const remedy = `let this account write to ${dirname(file)}`;
+    throw new ConfigError(file, [
+      { path: 'machines', message: `cannot be added to: ${(error as Error).message}`, remedy },
+    ]);
+  }
+}
+
+/** The file that has the machines: the config, or its machinesFile. */
+function placeOfMachines(configFile: string): { file: string; config: Document.Parsed } {
+  const path = resolve(configFile);
+  const config = parseDocument(readFileSync(path, 'utf8'));
+  const elsewhere = config.get('machinesFile');
+  const isElsewhere = typeof elsewhere === 'string' && config.get('machines') === undefined;
+  return { file: isElsewhere ? resolve(dirname(path), elsewhere) : path, config };
 }
 
 function write(

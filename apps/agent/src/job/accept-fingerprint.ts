@@ -1,3 +1,4 @@
+import { refuseOtherAccount } from '../config/agent-account.js';
 import type { AgentConfig } from '../config/agent-config.js';
 import { MachineError } from '../machine/errors.js';
 import { describeDifference } from './fingerprint.js';
@@ -9,6 +10,7 @@ import { MachineRecords } from './machine-record.js';
  * @returns what was accepted, for that person
  */
 export function acceptFingerprint(config: Pick<AgentConfig, 'stateDir' | 'machines'>, machine: string): string {
+  refuseOtherAccount(config.stateDir);
   if (!config.machines.some(({ name }) => name === machine)) {
     throw new MachineError('settings', `this agent has no machine "${machine}"`, 'see machines in its config');
   }

@@ -19,6 +19,8 @@ export const BmcConfig = z.discriminatedUnion('protocol', [
     passwordFile: z.string().min(1),
     /** RMCP+ cipher suite; without it 17 is tried, then 3. */
     cipherSuite: z.number().int().min(1).max(17).optional(),
+    /** What the session asks for: a BMC gives a user no more than the user has. */
+    privilege: z.enum(['operator', 'administrator']).default('administrator'),
   }),
   z.strictObject({
     protocol: z.literal('redfish'),

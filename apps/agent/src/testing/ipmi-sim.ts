@@ -9,7 +9,10 @@ import { endChild } from '@peerlab/runtime';
 export interface IpmiSim {
   port: number;
   passwordFile: string;
+  /** An administrator. */
   user: string;
+  /** A user with the same password that may do what an operator may. */
+  operator: string;
   power(): string;
   setPower(state: '0' | '1'): void;
   /** Orders that it was given, for example `power 0`. */
@@ -64,6 +67,7 @@ set_working_mc 0x20
   chassis_control "${chassis} 0x20"
   sol "tcp:localhost:${consolePort}" 115200
   user 2 true "lab" "${PASSWORD}" admin 10 none md2 md5 straight
+  user 3 true "night" "${PASSWORD}" operator 10 none md2 md5 straight
 `,
   );
   writeFileSync(
@@ -88,6 +92,7 @@ set_working_mc 0x20
     port,
     passwordFile,
     user: 'lab',
+    operator: 'night',
     power: () => readFileSync(powerFile, 'utf8').trim(),
     setPower: (state) => writeFileSync(powerFile, state),
     orders: () => readFileSync(ordersFile, 'utf8').trim().split('\n'),

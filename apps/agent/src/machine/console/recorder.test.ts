@@ -159,8 +159,9 @@ describe('serial over LAN, against a simulated BMC', () => {
       protocol: 'ipmi',
       host: '127.0.0.1',
       port: sim.port,
-      user: sim.user,
+      user: sim.operator,
       passwordFile: sim.passwordFile,
+      privilege: 'operator',
       cipherSuite: 3,
     };
     const { recorder } = record(solSource(bmc));

@@ -35,6 +35,7 @@ describe('IPMI, against a simulated BMC', () => {
     port: sim.port,
     user: sim.user,
     passwordFile: sim.passwordFile,
+    privilege: 'administrator',
     ...change,
   });
   beforeEach(async () => {
@@ -54,6 +55,30 @@ describe('IPMI, against a simulated BMC', () => {
     await power.cycle?.();
     expect(sim.power()).toBe('1');
     expect(sim.orders().slice(-2)).toEqual(['power 0', 'power 1']);
+  });
+
+  it('is used by an operator who asks for no more', async () => {
+    const power = createIpmiPower(bmcOf({ user: sim.operator, privilege: 'operator', cipherSuite: 3 }), PACE);
+    expect(await power.state()).toBe('on');
+    await power.reset();
+    expect(sim.orders().join()).toContain('reset');
+  });
+
+  it.each([
+    ['administrator', 'Set Session Privilege Level to ADMINISTRATOR failed', 'write privilege: operator at this BMC'],
+    ['administrator', 'RAKP 2 message indicates an error : invalid role', 'write privilege: operator at this BMC'],
+    ['operator', 'Set Chassis Power Control failed: Insufficient privilege level', 'write privilege: administrator'],
+  ] as const)('tells one who asks as %s and hears "%s" what to write', async (privilege, said, remedy) => {
+    // The simulator gives every user what it asks for: a program with the words of BMCs that do not.
+    writeFileSync(join(folder, 'ipmitool'), `#!/bin/sh\necho '${said}' >&2\nexit 1\n`, { mode: 0o755 });
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${folder}:${path ?? ''}`;
+    try {
+      const refused = createIpmiPower(bmcOf({ privilege }), PACE).state();
+      expect(await refused.catch(adviceOf)).toContain(remedy);
+    } finally {
+      process.env['PATH'] = path;
+    }
   });
 
   it('names the remedy for a wrong password and for no answer, and shows no password', async () => {

@@ -15,8 +15,9 @@ const keyOf = (bmc: IpmiBmc): string => `${bmc.host}:${bmc.port}`;
 
 /** Arguments for `ipmitool` that lead to a BMC; the password is in a file. */
 export function ipmitoolArguments(bmc: IpmiBmc, cipherSuite: number): string[] {
-  const { host, port, user, passwordFile } = bmc;
+  const { host, port, user, passwordFile, privilege } = bmc;
   const session = ['-I', 'lanplus', '-H', host, '-p', String(port), '-U', user, '-f', passwordFile];
+  session.push('-L', privilege.toUpperCase());
   return [...session, '-C', String(cipherSuite), '-N', '3', '-R', '3'];
 }
 
@@ -70,6 +71,11 @@ export async function runIpmitool(bmc: IpmiBmc, command: readonly string[], sign
 }
 
 function remedyOf(bmc: IpmiBmc, message: string): string {
+  if (/privilege|insufficient|role/i.test(message)) {
+    return bmc.privilege === 'administrator'
+      ? `for a user that is an operator only, write privilege: operator at this BMC`
+      : `give the user ${bmc.user} the right to do this, or write privilege: administrator at this BMC`;
+  }
   if (/password|RAKP 2|unauthorized/i.test(message)) return `check user and ${bmc.passwordFile}`;
   return `check that the BMC answers at ${keyOf(bmc)}, that IPMI over LAN is on, and user and ${bmc.passwordFile}`;
 }

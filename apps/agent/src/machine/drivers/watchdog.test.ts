@@ -42,7 +42,8 @@ esac
       { mode: 0o755 },
     );
     process.env['PATH'] = `${folder}:${path ?? ''}`;
-    return { protocol: 'ipmi', host: '10.0.0.7', port: 623, user: 'lab', passwordFile: '/none', cipherSuite: 3 };
+    const address = { host: '10.0.0.7', port: 623, user: 'lab', passwordFile: '/none' };
+    return { protocol: 'ipmi', ...address, cipherSuite: 3, privilege: 'administrator' };
   }
   const shown = (): string => readFileSync(join(folder, 'timer'), 'utf8').trim();
 
@@ -72,8 +73,9 @@ esac
   it('takes the words of a genuine BMC program, whose timer never runs', async () => {
     const sim = await startIpmiSim(folder);
     try {
-      const { port, user, passwordFile } = sim;
-      const bmc: IpmiBmc = { protocol: 'ipmi', host: '127.0.0.1', port, user, passwordFile, cipherSuite: 3 };
+      const { port, operator: user, passwordFile } = sim;
+      const login = { user, passwordFile, privilege: 'operator' } as const;
+      const bmc: IpmiBmc = { protocol: 'ipmi', host: '127.0.0.1', port, ...login, cipherSuite: 3 };
       // It knows that the machine can be reset once that has said so.
       await eventually('a BMC that takes a reset', () =>
         createIpmiWatchdog(bmc)
