@@ -65,6 +65,9 @@ static const struct test tests[] = {
 	{ "F97.flush_range", WAY_NONE, 0, test_flush_range },
 	{ "F97.flush_permission", WAY_NONE, 0, test_flush_permission },
 	{ "F97.flush_long_region", WAY_NONE, 0, test_flush_long_region },
+	{ "F97.flush_region_gone", WAY_NONE, 0, test_flush_region_gone },
+	{ "F97.flush_pair_gone", WAY_NONE, 0, test_flush_pair_gone },
+	{ "F97.flush_pair_reset", WAY_NONE, 0, test_flush_pair_reset },
 	{ "F97.atomic_write", WAY_NONE, 0, test_atomic_write },
 
 	/* Last, since a kernel that fails them may not live to tell. */

@@ -173,25 +173,31 @@ static struct raw_request *next_request(struct raw_queue *queue,
 }
 
 /* The library rings the bell, for a request of its own behind ours. */
-static enum ibv_wc_status run(struct pair *pair, struct raw_queue *queue,
-			      struct ibv_mr *remote)
+static void start(struct pair *pair, struct raw_queue *queue,
+		  struct ibv_mr *remote)
 {
-	enum ibv_wc_status status;
-
 	__atomic_store_n(&queue->producer_index,
 			 (queue->producer_index + 1) & queue->index_mask,
 			 __ATOMIC_RELEASE);
 	REQUIRE(!post_read(pair, ID_OF_THE_SEARCH, remote,
 			   (uintptr_t)remote->addr), "post: %m");
+}
+
+static enum ibv_wc_status run(struct pair *pair, struct raw_queue *queue,
+			      struct ibv_mr *remote)
+{
+	enum ibv_wc_status status;
+
+	start(pair, queue, remote);
 	status = pair_await(pair, HERE);
 	if (status == IBV_WC_SUCCESS)
 		require_success(pair_await(pair, HERE), "read behind it");
 	return status;
 }
 
-enum ibv_wc_status raw_flush(struct pair *pair, struct raw_queue *queue,
-			     struct ibv_mr *remote, uint64_t address,
-			     uint32_t length, bool whole, unsigned int type)
+static void prepare_flush(struct raw_queue *queue, struct ibv_mr *remote,
+			  uint64_t address, uint32_t length, bool whole,
+			  unsigned int type)
 {
 	struct raw_state *state;
 	struct raw_request *request = next_request(queue, &state);
@@ -205,7 +211,21 @@ enum ibv_wc_status raw_flush(struct pair *pair, struct raw_queue *queue,
 	state->iova = address;
 	state->length = length;
 	state->resid = length;
+}
+
+enum ibv_wc_status raw_flush(struct pair *pair, struct raw_queue *queue,
+			     struct ibv_mr *remote, uint64_t address,
+			     uint32_t length, bool whole, unsigned int type)
+{
+	prepare_flush(queue, remote, address, length, whole, type);
 	return run(pair, queue, remote);
+}
+
+void raw_flush_start(struct pair *pair, struct raw_queue *queue,
+		     struct ibv_mr *remote)
+{
+	prepare_flush(queue, remote, 0, 0, true, FLUSH_PERSISTENT);
+	start(pair, queue, remote);
 }
 
 enum ibv_wc_status raw_atomic_write(struct pair *pair, struct raw_queue *queue,

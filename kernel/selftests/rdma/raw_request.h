@@ -30,6 +30,10 @@ enum ibv_wc_status raw_flush(struct pair *pair, struct raw_queue *queue,
 			     struct ibv_mr *remote, uint64_t address,
 			     uint32_t length, bool whole, unsigned int type);
 
+/* Send a flush of all of a region, and a read behind it, and wait for neither. */
+void raw_flush_start(struct pair *pair, struct raw_queue *queue,
+		     struct ibv_mr *remote);
+
 /* Write 8 bytes at once. */
 enum ibv_wc_status raw_atomic_write(struct pair *pair, struct raw_queue *queue,
 				    struct ibv_mr *remote, uint64_t address,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "raw_request.h"
 #include "tests_rdma.h"
@@ -152,6 +153,88 @@ void test_flush_long_region(void)
 	pair_close(&raw.pair);
 	ibv_dereg_mr(raw.remote);
 	munmap(memory, beyond + 4 * PAGE);
+}
+
+/* ---- a flush whose region or queue pair goes */
+
+#define LONG_FLUSH	(8ul << 30)	/* takes seconds */
+#define LONG_FLUSH_MS	20000		/* until it has begun, on a slow machine */
+
+/* Flush a long region, until the first pieces of it were looked at. */
+static struct raw_pair begin_long_flush(uint8_t **memory)
+{
+	struct raw_pair raw;
+	int ms;
+
+	*memory = mmap(NULL, LONG_FLUSH, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	REQUIRE(*memory != MAP_FAILED, "mmap of 8 GiB: %m");
+	/* Only read, so that huge zero pages do. */
+	madvise(*memory, LONG_FLUSH, MADV_HUGEPAGE);
+	raw = raw_open(*memory, LONG_FLUSH);
+	raw_flush_start(&raw.pair, raw.queue, raw.remote);
+	for (ms = 0; !page_present(*memory + (64ul << 20)); ms++) {
+		REQUIRE(ms < LONG_FLUSH_MS, "no page of a flush is there");
+		usleep(1000);
+	}
+	if (page_present(*memory + LONG_FLUSH - PAGE))
+		SKIP("8 GiB were flushed at once");
+	return raw;
+}
+
+/* What was not flushed when it ended is not there. */
+static void expect_ended(uint8_t *memory, const char *what)
+{
+	EXPECT(!page_present(memory + LONG_FLUSH - PAGE),
+	       "a flush went on to the end of a region %s", what);
+	munmap(memory, LONG_FLUSH);
+}
+
+void test_flush_region_gone(void)
+{
+	enum ibv_wc_status status;
+	uint8_t *memory;
+	struct raw_pair raw = begin_long_flush(&memory);
+
+	REQUIRE(!ibv_dereg_mr(raw.remote), "deregister: %m");
+	expect_ended(memory, "that is gone");
+	status = pair_await(&raw.pair, HERE);
+	EXPECT(status == IBV_WC_REM_ACCESS_ERR, "flush of a region that goes: %s",
+	       ibv_wc_status_str(status));
+	pair_close(&raw.pair);
+}
+
+void test_flush_pair_gone(void)
+{
+	struct ibv_qp_attr error = { .qp_state = IBV_QPS_ERR };
+	uint8_t *memory;
+	struct raw_pair raw = begin_long_flush(&memory);
+
+	REQUIRE(!ibv_destroy_qp(raw.pair.qp[THERE]), "destroy queue pair: %m");
+	expect_ended(memory, "whose queue pair is gone");
+	/* Nobody answers. */
+	REQUIRE(!ibv_modify_qp(raw.pair.qp[HERE], &error, IBV_QP_STATE),
+		"modify queue pair: %m");
+	EXPECT(pair_await(&raw.pair, HERE) != IBV_WC_SUCCESS,
+	       "a flush that was not done is answered");
+	EXPECT(!ibv_destroy_cq(raw.pair.cq[THERE]), "destroy queue: %m");
+	raw.pair.qp[THERE] = NULL;
+	pair_close(&raw.pair);
+	ibv_dereg_mr(raw.remote);
+}
+
+/* A queue pair that is reset waits for its responder as well, and lives on. */
+void test_flush_pair_reset(void)
+{
+	struct ibv_qp_attr reset = { .qp_state = IBV_QPS_RESET };
+	uint8_t *memory;
+	struct raw_pair raw = begin_long_flush(&memory);
+
+	REQUIRE(!ibv_modify_qp(raw.pair.qp[THERE], &reset, IBV_QP_STATE),
+		"reset queue pair: %m");
+	expect_ended(memory, "whose queue pair is reset");
+	pair_close(&raw.pair);
+	ibv_dereg_mr(raw.remote);
 }
 
 void test_atomic_write(void)
