@@ -380,7 +380,7 @@ export const COMMANDS: readonly Command[] = [
       key: { flags: '--key <file>', help: 'private key that logs in', kind: 'text', isRequired: true },
       fingerprint: { flags: '--fingerprint <SHA256:…>', help: 'its host key; without it you are asked', kind: 'text' },
       bmc: { flags: '--bmc <name>', help: 'its BMC, as the config names it: power', kind: 'text' },
-      console: { flags: '--console <where>', help: '`sol`, `tcp:HOST:PORT` or `file:PATH`', kind: 'text' },
+      console: { flags: '--console <where>', help: '`sol`, `sol:BMC`, `tcp:HOST:PORT` or `file:PATH`', kind: 'text' },
       labels: { flags: '--labels <list>', help: 'what runs select by: `KEY=VALUE,KEY=VALUE`', kind: 'text' },
       description: { flags: '--description <text>', help: 'for people', kind: 'text' },
     },
