@@ -31,10 +31,14 @@ export function appendMachine(configFile: string, entry: Record<string, unknown>
 export function refuseReadOnly(configFile: string): void {
   const { file } = placeOfMachines(configFile);
   try {
-    // It is replaced as a whole.
+    // It is replaced as a whole, and keeps its owner.
     accessSync(dirname(file), constants.W_OK);
+    const own = process.geteuid?.();
+    const { uid } = statSync(file);
+    if (own !== 0 && uid !== own)
+      throw new Error(`it belongs to account ${uid}, and this runs as account ${own ?? 'unknown'}`);
   } catch (error) {
-    const remedy = `let this account write to ${dirname(file)}`;
+    const remedy = `let this account own ${file} and write to its folder`;
     throw new ConfigError(file, [
       { path: 'machines', message: `cannot be added to: ${(error as Error).message}`, remedy },
     ]);
