@@ -221,12 +221,10 @@ key=$(
 		done <"$work/index"
 		echo "config $config_key"
 		echo "toolchain $toolchain"
-		echo "module $(hash_tree "$work/inputs/module")"
-		echo "selftests $(hash_tree "$work/inputs/selftests")"
-		echo "scripts $(hash_tree "$work/inputs/scripts")"
-		[ ! -d "$work/inputs/drivers" ] || echo "drivers $(hash_tree "$work/inputs/drivers")"
+		# The module, its suites, these scripts, drivers from outside and generators of mutants.
+		echo "inputs $(hash_tree "$work/inputs")"
 		[ -z "$domain" ] || echo "domain $domain"
-		[ -z "$mutants" ] || echo "mutants $mutants $(hash_tree "$work/inputs/mutants")"
+		[ -z "$mutants" ] || echo "mutants $mutants"
 		[ ${#kselftests[@]} -eq 0 ] || printf 'kselftest %s\n' "${kselftests[@]}"
 	} | sha256sum | cut -d' ' -f1
 )
@@ -484,6 +482,10 @@ cp "$tree/System.map" "$staging/System.map"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
 features='[]'
 ! grep -q 'peer_page)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'
+# Size and name of each file; the names are put into JSON as they are.
+(cd "$staging" && find . -type f -printf '%s %P\n') | sort -k 2 >"$work/files"
+odd=$(grep -vE -m 1 '^[0-9]+ [A-Za-z0-9._/-]+$' "$work/files") || true
+[ -z "$odd" ] || fail_infrastructure "a file of the bundle has an odd name: ${odd#* }" "name it with A-Z, a-z, 0-9, - _ and ."
 
 {
 	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \
@@ -500,12 +502,8 @@ features='[]'
 		separator=,
 	done
 	printf '],\n"unbuilt":[%s],\n"drivers":[%s],\n"unbuiltDrivers":[%s],\n"files":{' "$unbuilt" "$built_drivers" "$unbuilt_drivers"
-	separator=''
-	while read -r file; do
-		printf '%s\n%s:{"sha256":"%s","sizeBytes":%s}' "$separator" "$(json_string "$file")" \
-			"$(sha256sum <"$staging/$file" | cut -d' ' -f1)" "$(stat -c %s "$staging/$file")"
-		separator=,
-	done < <(cd "$staging" && find . -type f -printf '%P\n' | sort)
+	paste -d ' ' <(cut -d ' ' -f 2 "$work/files" | (cd "$staging" && xargs -d '\n' sha256sum)) "$work/files" |
+		awk '{ printf "%s\n\"%s\":{\"sha256\":\"%s\",\"sizeBytes\":%s}", separator, $2, $1, $3; separator = "," }'
 	printf '}\n}\n'
 } >"$work/manifest.json"
 cp "$work/manifest.json" "$staging/manifest.json" || fail_infrastructure "cannot write the manifest" "free disk space"

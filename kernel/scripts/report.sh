@@ -10,6 +10,11 @@ EXIT_INFRASTRUCTURE=12
 
 # json_string TEXT -- TEXT as a JSON string, quotes included.
 json_string() {
+	# Most texts are plain: without the cost of two processes.
+	if [[ $1 != *[[:cntrl:]\\\"]* ]]; then
+		printf '"%s"' "$1"
+		return
+	fi
 	printf '%s' "$1" | LC_ALL=C.UTF-8 awk '
 		BEGIN { ORS = ""; print "\""
 			for (i = 1; i < 32; i++) escape[sprintf("%c", i)] = sprintf("\\u%04x", i)
