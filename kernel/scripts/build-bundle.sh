@@ -3,17 +3,20 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
+#                        [--config NAME|--config-file FILE]
+#                        [--local TARBALL|GITTREE|--base NAME|DIR]
 #                        [--tree DIR] [--fragment FILE] [--kselftest TARGET]...
 #                        [--mutants COUNT]
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
-#                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
-#                        [--mutants COUNT]
+#                        [--config NAME|--config-file FILE] [--domain NAME]
+#                        [--fragment FILE] [--kselftest TARGET]... [--mutants COUNT]
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top; a
 # configuration that says "# whole: yes" stands for itself, with config/farm.fragment.
+# So does --config-file FILE, a .config of anybody, such as /boot/config-6.1.0-13-amd64;
+# what names files and releases is left out (plain_settings in configuration.sh).
 # --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
 # so that nothing is fetched.
 # --tree names a copy of that tree which is this build's alone, to build in.
@@ -54,21 +57,26 @@ kernel_dir=$(dirname "$here")
 . "$here/symbols.sh"
 # shellcheck source=drivers.sh
 . "$here/drivers.sh"
+# shellcheck source=manifest.sh
+. "$here/manifest.sh"
+# shellcheck source=configuration.sh
+. "$here/configuration.sh"
 
 usage() {
-	sed -n '3,30s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,33s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' mutants='' series=() kselftests=()
+cache='' out='' config='' config_file='' key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' mutants='' series=() kselftests=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
 	--out) out=${2-}; shift 2 || usage ;;
 	--series) series+=("${2-}"); shift 2 || usage ;;
 	--config) config=${2-}; shift 2 || usage ;;
+	--config-file) config_file=${2-}; shift 2 || usage ;;
 	--local) local_source=${2-}; shift 2 || usage ;;
 	--base) base=${2-}; shift 2 || usage ;;
 	--patches) patches=${2-}; shift 2 || usage ;;
@@ -83,8 +91,16 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$cache" ] || usage "--cache is missing"
 [ -n "$out$key_only" ] || usage "--out is missing"
-[[ $config =~ ^[a-z0-9-]+$ && -f $kernel_dir/config/$config.config ]] ||
-	usage "--config $config: there is no $config.config in $kernel_dir/config"
+if [ -n "$config_file" ]; then
+	[ -z "$config" ] || usage "--config-file: --config names another one"
+	[ -f "$config_file" ] || usage "--config-file $config_file: no such file"
+	# Of trees and of what it takes to build one.
+	config=whole
+else
+	config=${config:-peerlab}
+	[[ $config =~ ^[a-z0-9-]+$ && -f $kernel_dir/config/$config.config ]] ||
+		usage "--config $config: there is no $config.config in $kernel_dir/config"
+fi
 for s in ${series[@]+"${series[@]}"}; do
 	case $s in
 	none | bundled) ;;
@@ -136,7 +152,7 @@ fail_apply() {
 
 # fail_compile DETAIL [FILE LINE [LINE-OF-THE-LOG]]
 fail_compile() {
-	tree_is_clean
+	[ -z "${tree-}" ] || tree_is_clean
 	printf '@error {"class":"compile","file":%s,"line":%s,"detail":%s,"said":%s}\n' \
 		"$([ -n "${2-}" ] && json_string "$2" || echo null)" "${3:-null}" "$(json_string "$1")" \
 		"$([ -n "${4-}" ] && json_string "$4" || echo null)"
@@ -178,7 +194,16 @@ done
 
 # What the configuration starts from: a whole one, or none for tinyconfig.
 whole=$kernel_dir/config/$config.config
-if head -n 10 "$whole" | grep -qx '# whole: yes'; then
+mkdir -p "$work/config"
+if [ -n "$config_file" ]; then
+	whole=$work/$config.config
+	[ "$(stat -Lc %s "$config_file")" -le "$CONFIG_MAX_BYTES" ] ||
+		fail_compile "the configuration has more than $CONFIG_MAX_BYTES bytes, and so is none"
+	plain_settings <"$config_file" >"$whole" 2>"$work/line" ||
+		fail_compile "line $(head -c 20 "$work/line" | head -n 1) of the configuration is no setting; expected CONFIG_NAME=y, =m, =n, a number or a \"text\", or # CONFIG_NAME is not set"
+	grep -q '^CONFIG_[A-Za-z0-9_]*=' "$whole" || fail_compile "the configuration turns nothing on"
+	fragments=("$kernel_dir/config/farm.fragment")
+elif head -n 10 "$whole" | grep -qx '# whole: yes'; then
 	fragments=("$kernel_dir/config/farm.fragment")
 else
 	whole=''
@@ -189,7 +214,7 @@ toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
 
 shopt -s nullglob
 # A copy, so that what is built is what was hashed even when the checkout changes meanwhile.
-mkdir -p "$work/inputs"/{module,selftests/{rdma,upstream/baseline},config,scripts}
+mkdir -p "$work/inputs"/{module,selftests/{rdma,upstream/baseline},scripts}
 cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$work/inputs/module/"
 for folder in . rdma upstream; do
 	files=("$kernel_dir/selftests/$folder"/{Makefile,*.[chS],*.sh})
@@ -197,29 +222,30 @@ for folder in . rdma upstream; do
 done
 cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
-cp ${whole:+"$whole"} "${fragments[@]}" "$work/inputs/config/"
-whole=${whole/#$kernel_dir/$work/inputs}
-fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
+cp ${whole:+"$whole"} "${fragments[@]}" "$work/config/"
+whole=${whole:+$work/config/${whole##*/}}
+fragments=("${fragments[@]/#$kernel_dir/$work}")
+config_name=$(name_in_manifest "$config" "$whole" "${fragments[@]}")
 if [ -n "$fragment" ]; then
-	mkdir "$work/inputs/config/submitted"
-	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
-	fragments+=("$work/inputs/config/submitted/fragment.config")
+	mkdir "$work/config/submitted"
+	cp "$fragment" "$work/config/submitted/fragment.config"
+	fragments+=("$work/config/submitted/fragment.config")
 fi
 [ -z "$(driver_names "$kernel_dir/drivers")" ] || cp -rL "$kernel_dir/drivers" "$work/inputs/drivers"
-cp "$here"/{build-bundle,report,tree,suites,symbols,drivers,count-lines}.sh \
+cp "$here"/{build-bundle,report,tree,suites,symbols,drivers,manifest,configuration,count-lines}.sh \
 	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
 if [ -n "$mutants" ]; then
 	mkdir "$work/inputs/mutants"
 	cp "$here"/mutants/*.p[lm] "$here"/mutants/peerlab_mutant.[ch] "$here/mutants/schemata.sh" "$work/inputs/mutants/"
 fi
-config_key=$(hash_tree "$work/inputs/config")
+config_key=$(settings_digest "$whole" "${fragments[@]}")
 key=$(
 	{
 		echo "base $base_key"
 		while IFS=$'\t' read -r number _; do
 			echo "patch $(sha256sum <"$work/$(printf %04d "$number").patch")"
 		done <"$work/index"
-		echo "config $config_key"
+		echo "config $config_name $config_key"
 		echo "toolchain $toolchain"
 		# The module, its suites, these scripts, drivers from outside and generators of mutants.
 		echo "inputs $(hash_tree "$work/inputs")"
@@ -228,18 +254,6 @@ key=$(
 		[ ${#kselftests[@]} -eq 0 ] || printf 'kselftest %s\n' "${kselftests[@]}"
 	} | sha256sum | cut -d' ' -f1
 )
-
-# inputs_json -- what the manifest says of the inputs, as JSON without braces.
-inputs_json() {
-	local separator='' number label subject
-	printf '"key":"%s",\n"base":{"version":%s,"sha256":"%s"},\n"series":[' "$key" "$(json_string "$base_version")" "$base_key"
-	while IFS=$'\t' read -r number label subject; do
-		printf '%s\n{"file":%s,"subject":%s,"sha256":"%s"}' "$separator" "$(json_string "$label")" \
-			"$(json_string "$subject")" "$(sha256sum <"$work/$(printf %04d "$number").patch" | cut -d' ' -f1)"
-		separator=,
-	done <"$work/index"
-	printf '],\n"config":{"name":"%s","sha256":"%s"},\n"toolchain":%s' "$config" "$config_key" "$(json_string "$toolchain")"
-}
 
 if [ -n "$key_only" ]; then
 	[ -z "$patches" ] || cp "$work"/[0-9][0-9][0-9][0-9].patch "$patches/" 2>/dev/null || [ "$count" -eq 0 ] ||
@@ -377,7 +391,7 @@ fi
 # -- kernel and its modules -------------------------------------------------------
 
 # How many files there are to compile is what the last build of the same kind counted.
-if [ -f "$tree/vmlinux" ]; then
+if [ -n "$built_before" ]; then
 	count_file=$cache/kernel/changed-$config.count
 	expected=100
 else
@@ -479,34 +493,7 @@ cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
 [ -z "$mutants" ] || keep_mutants "$tree" "$staging" "$mutants" || fail_infrastructure "cannot write the list of mutants" "free disk space"
 [ -z "$counts" ] || keep_notes "$tree" "$staging" || fail_infrastructure "cannot keep what the compiler noted" "free disk space"
-build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
-features='[]'
-! grep -q 'peer_page)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'
-# Size and name of each file; the names are put into JSON as they are.
-(cd "$staging" && find . -type f -printf '%s %P\n') | sort -k 2 >"$work/files"
-odd=$(grep -vE -m 1 '^[0-9]+ [A-Za-z0-9._/-]+$' "$work/files") || true
-[ -z "$odd" ] || fail_infrastructure "a file of the bundle has an odd name: ${odd#* }" "name it with A-Z, a-z, 0-9, - _ and ."
-
-{
-	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \
-		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$features"
-	# Which end of a pair a module takes: its parameter "devices" names the function.
-	printf '"modules":["peerlab_provider","peerlab_client"],\n'
-	printf '"binds":{"peerlab_provider":"provider","peerlab_client":"client"},\n"suites":[\n'
-	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" \
-		"$work/inputs/selftests/suites.json" | paste -sd, -
-	printf '],\n"kselftests":['
-	separator=''
-	for target in ${built_kselftests[@]+"${built_kselftests[@]}"}; do
-		printf '%s{"target":"%s","file":"suites/%s"}' "$separator" "$target" "$(kselftest_file "$target")"
-		separator=,
-	done
-	printf '],\n"unbuilt":[%s],\n"drivers":[%s],\n"unbuiltDrivers":[%s],\n"files":{' "$unbuilt" "$built_drivers" "$unbuilt_drivers"
-	paste -d ' ' <(cut -d ' ' -f 2 "$work/files" | (cd "$staging" && xargs -d '\n' sha256sum)) "$work/files" |
-		awk '{ printf "%s\n\"%s\":{\"sha256\":\"%s\",\"sizeBytes\":%s}", separator, $2, $1, $3; separator = "," }'
-	printf '}\n}\n'
-} >"$work/manifest.json"
-cp "$work/manifest.json" "$staging/manifest.json" || fail_infrastructure "cannot write the manifest" "free disk space"
+write_manifest "$staging"
 
 # A reader sees the old folder, none, or the complete new one.
 [ ! -e "$out" ] || mv "$out" "$staging.old"

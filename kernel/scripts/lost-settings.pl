@@ -4,8 +4,8 @@
 #   lost-settings.pl TREE FRAGMENT...
 #
 # Prints a line for each, in their order: fragment TAB setting TAB why.  A later
-# fragment overrules an earlier one.  Reads TREE/.config, and the Kconfig files of the
-# tree for what there is; runs nothing of it.
+# fragment overrules an earlier one.  Reads TREE/.config, or what KCONFIG_CONFIG names,
+# and the Kconfig files of the tree for what there is; runs nothing of it.
 use strict;
 use warnings;
 use File::Find;
@@ -26,7 +26,7 @@ sub settings {
 	return @found;
 }
 
-my %actual = map { $_->[0] => $_->[1] } settings("$tree/.config");
+my %actual = map { $_->[0] => $_->[1] } settings($ENV{KCONFIG_CONFIG} // "$tree/.config");
 my (%wanted, @order);
 for my $fragment (@fragments) {
 	for my $setting (settings($fragment)) {

@@ -4,7 +4,6 @@
 # of a few files: KTAP on stdout, seconds.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-kernel_dir=$(dirname "$here")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck source=ktap.sh
@@ -82,6 +81,11 @@ contains machine_config.shows_what_the_farm_changes "$text" ' PCI_P2PDMA n -> y'
 [[ $text != *OLD* && $text != *NVME* ]]; result machine_config.does_not_list_what_was_trimmed $? "$text"
 [ "$(grep -c '=m$' "$work/configs/epyc-1.config")" = 2 ]; result machine_config.keeps_the_modules_of_the_machine $?
 head -n 3 "$work/configs/epyc-1.config" | grep -qx '# whole: yes'; result machine_config.stands_for_itself $?
+! grep -q '^# machine' "$work/configs/epyc-1.config"; result machine_config.is_of_the_machine_of_its_name $?
+"${machine_config[@]}" --name other --machine Epyc.1 >/dev/null 2>&1
+head -n 4 "$work/configs/other.config" | grep -qx '# machine: Epyc.1'; result machine_config.names_its_machine $?
+! "${machine_config[@]}" --name other --machine 'a b' >/dev/null 2>&1; result machine_config.takes_no_other_text_for_a_machine $?
+! "${machine_config[@]}" --name machine >/dev/null 2>&1; result machine_config.leaves_the_reserved_word_alone $?
 "${machine_config[@]}" --name all --all-modules >/dev/null 2>&1
 [ "$(grep -c '=m$' "$work/configs/all.config")" = 3 ]; result machine_config.keeps_every_module_when_told $?
 ! "${machine_config[@]}" --name debug >/dev/null 2>&1; result machine_config.leaves_the_farms_own_alone $?
@@ -96,6 +100,16 @@ printf '@config\nCONFIG_PCI=y\nCONFIG_INITRAMFS_SOURCE="/etc/initrd"\n# a commen
 "${machine_config[@]}" --name files >/dev/null 2>&1
 [ "$(grep -c INITRAMFS "$work/configs/files.config")" = 0 ]; result machine_config.leaves_out_files_of_the_machine $?
 grep -qx '# CONFIG_NVME is not set' "$work/configs/files.config"; result machine_config.keeps_what_is_not_set $?
+printf '@config\nCONFIG_PCI=y\nCONFIG_LOCALVERSION="-13-amd64"\nCONFIG_BUILD_SALT="6.1.0-13-amd64"\n@modules\nnvme\n' >"$work/needs"
+"${machine_config[@]}" --name salt >/dev/null 2>&1
+[ "$(grep -v '^#' "$work/configs/salt.config")" = CONFIG_PCI=y ]; result machine_config.leaves_out_the_release_of_its_kernel $?
+# Of what peer-to-peer needs this tree knows three settings; one is on, one could be, and one cannot be turned on.
+printf '@config\nCONFIG_PCI_P2PDMA=y\n# CONFIG_HSA_AMD_P2P is not set\n@modules\nnvme\n' >"$work/needs"
+printf 'config PCI_P2PDMA\n\tbool\nconfig HSA_AMD_P2P\n\tbool\nconfig DMABUF_MOVE_NOTIFY\n\tbool\n' >"$toy/Kconfig"
+sed -i 's/^olddefconfig:/&\n\t@sed -i "\/MOVE_NOTIFY\/d" $(O)\/.config/' "$toy/Makefile"
+[ "$("${machine_config[@]}" --name off 2>/dev/null | grep '^@off')" = '@off CONFIG_HSA_AMD_P2P it is not set
+@off CONFIG_DMABUF_MOVE_NOTIFY something that it depends on is not set' ]
+result machine_config.says_what_peer_to_peer_lacks $?
 { printf '@config\nCONFIG_PCI=y\n'; head -c 2200000 /dev/zero | tr '\0' '\n'; printf '@modules\nnvme\n'; } >"$work/needs"
 contains machine_config.has_a_limit "$("${machine_config[@]}" --name x 2>&1)" 'more than 2097152 bytes'
 printf '@config\n@modules\nnvme\n' >"$work/needs"
@@ -118,6 +132,51 @@ whole=$("${own[@]}" --config epyc-1 | tail -1)
 echo 'CONFIG_MORE=y' >>"$work/kernel/config/farm.fragment"
 [ "$whole" != "$("${own[@]}" --config epyc-1 | tail -1)" ]; result key.what_the_farm_needs_changes_that_of_a_whole_one $?
 [ "$("${own[@]}" | tail -1)" = "$key_none" ]; result key.and_no_other $?
+# Equal settings are one kernel, whichever machine they were made for.
+whole=$("${own[@]}" --config epyc-1)
+sed 's/epyc-1/epyc-2/; 4i # another comment\n' "$work/configs/epyc-1.config" >"$work/kernel/config/epyc-2.config"
+[ "$whole" = "$("${own[@]}" --config epyc-2)" ]; result key.equal_settings_under_two_names_have_one $? "$whole"
+[[ $whole =~ \"config\":\{\"name\":\"whole-[0-9a-f]{16}\" ]]; result key.whose_name_follows_from_the_settings $? "$whole"
+sed -i 's/^# about: .*/# about: something else/' "$work/kernel/config/epyc-2.config"
+[ "$whole" = "$("${own[@]}" --config epyc-2)" ]; result key.a_comment_does_not $?
+sed -i '$s/=m$/=y/' "$work/kernel/config/epyc-2.config"
+[ "$whole" != "$("${own[@]}" --config epyc-2)" ]; result key.another_setting_changes_it $?
+cp "$work/configs/epyc-1.config" "$work/kernel/config/epyc-2.config"
+echo '# CONFIG_USB is not set' >>"$work/kernel/config/epyc-2.config"
+[ "$whole" != "$("${own[@]}" --config epyc-2)" ]; result key.a_setting_that_is_not_set_changes_it $?
+# A file of anybody, with the comments of a distribution and what only that has.
+{ echo '# Linux/x86 6.1.0'; grep -v '^# ' "$work/configs/epyc-1.config"; printf 'CONFIG_LOCALVERSION="-13-amd64"\nCONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/key.pem"\n'; } >"$work/theirs"
+[ "$whole" = "$("${own[@]}" --config-file "$work/theirs")" ]; result key.a_file_with_equal_settings_has_the_same $?
+echo '# CONFIG_USB is not set' >>"$work/theirs"
+[ "$whole" != "$("${own[@]}" --config-file "$work/theirs")" ]; result key.a_setting_of_a_file_changes_it $?
+contains config_file.is_not_one_of_two "$("${own[@]}" --config debug --config-file "$work/theirs" 2>&1)" '--config names another one'
+contains config_file.must_be_there "$("${own[@]}" --config-file "$work/none" 2>&1)" 'no such file'
+# shellcheck disable=SC2016 # make does not expand it either
+for line in 'CONFIG_X=$(shell id)' 'include /etc/passwd'; do
+	printf 'CONFIG_PCI=y\n%s\n' "$line" >"$work/theirs"
+	text=$("${own[@]}" --config-file "$work/theirs" 2>/dev/null); status=$?
+	[ $status -eq 11 ] && [[ $text == '@error {"class":"compile",'*'line 2 of the configuration is no setting'* ]]
+	result "config_file.refuses.${line// /_}" $? "$text"
+done
+echo '# CONFIG_PCI is not set' >"$work/theirs"
+contains config_file.needs_a_setting "$("${own[@]}" --config-file "$work/theirs" 2>/dev/null)" 'turns nothing on'
+head -c 2200000 /dev/zero | tr '\0' '\n' >"$work/theirs"
+contains config_file.has_a_limit "$("${own[@]}" --config-file "$work/theirs" 2>/dev/null)" 'more than 2097152 bytes'
+# On top of the farm's own, a file with these settings is another configuration.
+sed '/^# whole: yes$/d' "$work/configs/epyc-1.config" >"$work/kernel/config/epyc-2.config"
+[ "$whole" != "$("${own[@]}" --config epyc-2)" ]; result key.what_stands_for_itself_is_another $?
+# The parts count in their order: what one says last holds.
+printf 'CONFIG_A=y\nCONFIG_B=y\n' >"$work/one" && printf 'CONFIG_A=n\n' >"$work/two"
+digest() (
+	# shellcheck source=configuration.sh
+	. "$here/configuration.sh"
+	settings_digest "$@"
+)
+[ "$(digest '' "$work/one" "$work/two")" != "$(digest '' "$work/two" "$work/one")" ]; result key.the_order_of_fragments_changes_it $?
+[ "$(digest '' "$work/one" "$work/two")" != "$(digest "$work/one" "$work/two")" ]; result key.where_it_starts_changes_it $?
+# Under a name of its own a configuration of the farm says it, and so does its key.
+cp "$work/kernel/config/debug.config" "$work/kernel/config/debug-2.config"
+[ "$("${own[@]}" --config debug | tail -1)" != "$("${own[@]}" --config debug-2 | tail -1)" ]; result key.the_name_of_a_fragment_does $?
 
 # -- refusals: apply SERIES WORD...
 refusal() {
@@ -239,6 +298,23 @@ tar -C "$work" -cf "$work/next.tar" --transform s/linux-next/linux/ linux-next
 ! grep -q 'another base' "$kept/Kbuild" && grep -q 'another base' "$cache/kernel/tree-peerlab-1/Kbuild"
 result tree.of_one_base_stays_when_another_is_built $? "$(ls "$cache/kernel")"
 
+# Which estimate counts: of what differs, where the tree holds a kernel of this base.
+mkdir "$work/noted"
+echo 'key gcc' >"$work/noted/.peerlab-base"
+was_built() (
+	# shellcheck disable=SC2034 # of tree.sh
+	config=x base=x base_key=$1 base_version=1 toolchain=gcc
+	# shellcheck source=tree.sh
+	. "$here/tree.sh"
+	tree=$work/noted
+	note_build
+	[ -n "$built_before" ]
+)
+! was_built key; result tree.without_a_kernel_has_none_of_before $?
+touch "$work/noted/vmlinux"
+was_built key; result tree.knows_that_it_holds_a_kernel $?
+! was_built other; result tree.of_another_base_holds_none $?
+
 # An editor wrote through a hard link of somebody's tree.
 rm -rf "$cache"/kernel/tree-peerlab-*
 echo 'line 61' >>"$pristine/mm/hmm.c"
@@ -293,5 +369,30 @@ exec 6<&-
 [ "$(cat "$work/count")" = 5 ] && [ "$(grep -c '^  GEN' "$work/copied")" = 5 ]
 result progress.counts_files_and_copies_the_log $? "$(cat "$work/copied")"
 
+# -- the files of a bundle, each with its own digest
+mkdir -p "$work/files/suites"
+printf 1 >"$work/files/suites/a" && printf 22 >"$work/files/b" && printf 333 >"$work/files/c"
+# entries [DIGEST-PROGRAM] -- what the manifest says of them.
+entries() (
+	set -e -o pipefail
+	# shellcheck source=manifest.sh
+	. "$here/manifest.sh"
+	# shellcheck disable=SC2030,SC2031 # for xargs alone
+	PATH=${1:+$1:}$PATH
+	file_entries "$work/files"
+)
+text=$(entries) && [ "$(perl -MJSON::PP -0777 -e 'my $o = decode_json("{" . <STDIN> . "}");
+	print join " ", map { "$_ $o->{$_}{sizeBytes} " . substr $o->{$_}{sha256}, 0, 8 } sort keys %$o' <<<"$text")" = \
+	"b 2 $(printf 22 | sha256sum | cut -c1-8) c 3 $(printf 333 | sha256sum | cut -c1-8) suites/a 1 $(printf 1 | sha256sum | cut -c1-8)" ]
+result manifest.each_file_has_its_own_digest $? "$text"
+mkdir "$work/bin"
+# One that leaves out a file, without and with an exit status that says so.
+printf '#!/bin/sh\n%s "$@" | grep -v "  c$"\n' "$(command -v sha256sum)" >"$work/bin/sha256sum"
+chmod +x "$work/bin/sha256sum"
+text=$(entries "$work/bin" 2>&1)
+[ $? -eq 1 ] && [[ $text == *'no digest of suites/a'* || $text == *'no digest of c'* ]]
+result manifest.a_missing_digest_is_noticed $? "$text"
+printf '#!/bin/sh\n%s "$@"\nexit 1\n' "$(command -v sha256sum)" >"$work/bin/sha256sum"
+! entries "$work/bin" >/dev/null 2>&1; result manifest.a_failed_digest_is_noticed $?
 
 ktap_end

@@ -63,6 +63,9 @@ text=$("$work/suites/mm_kselftest" --replay "$work/short.log")
 result upstream.program_stops_short $? "$text"
 replay upstream.kunit_passes kunit kunit-klist.txt 0 \
 	'  ok 8 klist.klist_test_node_attached' '# totals: pass:8 fail:0 xfail:0 skip:0' 'ok 1 replay'
+text=$("$work/suites/kunit" --replay "$upstream/samples/kunit-klist.txt")
+grep -q '# Subtest: klist' "$upstream/samples/kunit-klist.txt" && ! grep -q 'Subtest:' <<<"$text"
+result upstream.kunit_announces_no_test_without_a_result $? "$text"
 sed 's/^    ok 6 /    not ok 6 /; s/^ok 1/not ok 1/' "$upstream/samples/kunit-klist.txt" >"$work/kunit-fails.log"
 text=$("$work/suites/kunit" --replay "$work/kunit-fails.log")
 [ $? -eq 1 ] && grep -q '^# FAILED klist.klist_test_del_refcount_zero$' <<<"$text"

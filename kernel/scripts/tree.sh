@@ -14,6 +14,8 @@ TREES_PER_CONFIG=2
 : "${here:?}" "${cache:?}" "${config:?}" "${base:?}" "${base_key:?}" "${base_version:?}" "${toolchain:?}" "${work:?}"
 
 tree=''
+# Set by take_tree when a kernel of this base was built in the tree: make compiles only what differs.
+built_before=''
 # Sources with the series applied: only the files that it touches.
 overlay=$work/overlay
 
@@ -54,6 +56,12 @@ differences() {
 	echo "$count"
 }
 
+# shellcheck disable=SC2034 # build-bundle.sh reads built_before
+# note_build -- whether a kernel of this base was built in the tree, before fill_tree changes that.
+note_build() {
+	[ ! -f "$tree/vmlinux" ] || [ "$(cat "$tree/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || built_before=1
+}
+
 # take_tree -- choose the unused tree of this configuration with the fewest files to
 # change, and lock it until this shell and its children have exited.
 take_tree() {
@@ -70,13 +78,14 @@ take_tree() {
 	for slot in $slots; do
 		tree=$cache/kernel/tree-$config-$slot
 		exec 7>"$cache/kernel/.tree-$config-$slot.lock"
-		! flock -n 7 || return 0
+		! flock -n 7 || { note_build; return 0; }
 	done
 	tree=$cache/kernel/tree-$config-0
 	exec 7>"$cache/kernel/.tree-$config-0.lock"
 	progress 1 "waiting for a tree: $TREES_PER_CONFIG kernels of configuration $config are being built"
 	flock -w 7200 7 || fail_infrastructure "no tree of configuration $config became free in two hours" \
 		"see who holds $cache/kernel/.tree-$config-0.lock"
+	note_build
 }
 
 # remove_leftovers -- remove what killed builds left behind.

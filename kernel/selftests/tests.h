@@ -54,6 +54,8 @@ void f22_child_exits(void);
 void f23_mprotect_while_mapped(void);
 void f24_soft_dirty(void);
 void f24_uffd_wp(void);
+void f24_uffd_rwp(void);
+void f24_uffd_rwp_pmd(void);
 
 /* Address space events */
 void f30_munmap_while_mapped(void);
@@ -116,6 +118,9 @@ void f53_pmd_partial_mprotect(void);
 void f54_split_continuity(void);
 void f55_no_huge_page_to_move_to(void);
 void f55_no_huge_page_in_a_fault(void);
+void f55_forked_page_in_a_fault(void);
+void f55_unmapped_beside_a_fault(void);
+void f55_replaced_beside_a_fault(void);
 void f55_busy_in_a_fault(void);
 void f55_no_memory_on_the_way_back(void);
 

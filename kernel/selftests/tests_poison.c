@@ -15,13 +15,21 @@
 #define LENGTH	(PAGES * PAGE)
 #define OFFLINE	"/sys/devices/system/memory/hard_offline_page"
 
-/* memory_failure() on a physical address; 0 or -errno. */
+/*
+ * memory_failure() on a physical address; 0 or -errno.  The kernel does not say
+ * that somebody wanted it, as it does for MADV_HWPOISON, and whoever reads its
+ * log would take it for trouble with the memory of the machine.
+ */
 static int fail_memory(uint64_t address)
 {
-	char text[32];
+	char text[80];
 
 	if (access(OFFLINE, W_OK))
 		SKIP("needs a kernel with CONFIG_MEMORY_FAILURE and memory hotplug");
+	snprintf(text, sizeof(text),
+		 "Injecting memory failure for pfn 0x%lx by hard_offline_page",
+		 address / PAGE);
+	REQUIRE(!try_write_file("/dev/kmsg", text), "/dev/kmsg: %m");
 	snprintf(text, sizeof(text), "0x%lx", address);
 	return try_write_file(OFFLINE, text);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Entries that carry more than a page: soft-dirty, userfaultfd write protection. */
+/* Entries that carry more than a page: soft-dirty, protection by userfaultfd. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -62,23 +62,32 @@ void f24_soft_dirty(void)
 	EXPECT(!soft_dirty(p + 2 * PAGE), "soft-dirty without a write");
 }
 
+/* Of Linux 7.3; the headers of the machine that builds this may be older. */
+#define FEATURE_RWP		(1ull << 17)
+#define REGISTER_MODE_RWP	(1ull << 3)
+/* Its argument is that of UFFDIO_WRITEPROTECT. */
+#define RWPROTECT		_IOWR(UFFDIO, 0x09, struct uffdio_writeprotect)
+
 struct guard {
+	bool reads;	/* and not only writes */
 	int uffd;
 	atomic_uint events;
 };
 
-static void protect(int uffd, void *p, size_t length, bool on)
+static void protect(const struct guard *guard, void *p, size_t length, bool on)
 {
 	struct uffdio_writeprotect wp = {
 		.range = { .start = (uintptr_t)p, .len = length },
 		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
 	};
 
-	REQUIRE(!ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "UFFDIO_WRITEPROTECT: %m");
+	REQUIRE(!ioctl(guard->uffd,
+		       guard->reads ? RWPROTECT : UFFDIO_WRITEPROTECT, &wp),
+		"protect by userfaultfd: %m");
 }
 
-/* Lets every write through, and counts. */
-static void *guard_writes(void *arg)
+/* Lets every access through, and counts. */
+static void *guard_accesses(void *arg)
 {
 	struct guard *guard = arg;
 	struct uffd_msg msg;
@@ -87,22 +96,24 @@ static void *guard_writes(void *arg)
 		if (msg.event != UFFD_EVENT_PAGEFAULT)
 			continue;
 		atomic_fetch_add(&guard->events, 1);
-		protect(guard->uffd,
+		protect(guard,
 			(void *)(uintptr_t)(msg.arg.pagefault.address & ~(PAGE - 1)),
 			PAGE, false);
 	}
 	return NULL;
 }
 
-static void guard_start(struct guard *guard, uint8_t *p)
+static void guard_start(struct guard *guard, uint8_t *p, size_t length)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API,
-		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+		.features = guard->reads ? FEATURE_RWP :
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
 	};
 	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)p, .len = LENGTH },
-		.mode = UFFDIO_REGISTER_MODE_WP,
+		.range = { .start = (uintptr_t)p, .len = length },
+		.mode = guard->reads ? REGISTER_MODE_RWP :
+				       UFFDIO_REGISTER_MODE_WP,
 	};
 	pthread_t thread;
 
@@ -110,9 +121,10 @@ static void guard_start(struct guard *guard, uint8_t *p)
 	if (guard->uffd < 0)
 		SKIP("userfaultfd: %s (CONFIG_USERFAULTFD)", strerror(errno));
 	if (ioctl(guard->uffd, UFFDIO_API, &api))
-		SKIP("userfaultfd has no write protection: %s", strerror(errno));
+		SKIP("userfaultfd has no %s protection: %s",
+		     guard->reads ? "read" : "write", strerror(errno));
 	REQUIRE(!ioctl(guard->uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER: %m");
-	REQUIRE(!pthread_create(&thread, NULL, guard_writes, guard),
+	REQUIRE(!pthread_create(&thread, NULL, guard_accesses, guard),
 		"pthread_create");
 }
 
@@ -131,8 +143,8 @@ void f24_uffd_wp(void)
 	uint8_t *p = device_memory(LENGTH, 25, offsets);
 	int ret;
 
-	guard_start(&guard, p);
-	protect(guard.uffd, p, LENGTH, true);
+	guard_start(&guard, p, LENGTH);
+	protect(&guard, p, LENGTH, true);
 	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
 	REQUIRE(!ret, "map for reading: %s", strerror(-ret));
 	for (i = 0; i < PAGES; i++) {
@@ -157,4 +169,45 @@ void f24_uffd_wp(void)
 	client_unmap(client_fd);
 	pattern_expect(p, 0, PAGE, 25, "CPU");
 	pattern_expect(p + PAGE, PAGE, PIECE, 125, "CPU");
+}
+
+/*
+ * Who wants to see each access sees that of the client, too: nothing is reported
+ * where it is, as DMA would be seen by nobody.
+ */
+static void expect_seen(uint8_t *p, unsigned int count)
+{
+	struct peerlab_client_page pages[HUGE_PAGES];
+	struct guard guard = { .reads = true };
+	struct peerlab_map map;
+	unsigned int i;
+	int ret;
+
+	guard_start(&guard, p, count * PAGE);
+	protect(&guard, p, count * PAGE, true);
+	ret = client_map(client_fd, p, count * PAGE, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map for reading: %s", strerror(-ret));
+	for (i = 0; i < count; i++)
+		if (pages[i].kind == PEERLAB_KIND_ALIAS)
+			break;
+	EXPECT(i == count, "page %u is read where it is, and nobody sees it", i);
+	EXPECT(atomic_load(&guard.events) == count, "%u events for %u pages",
+	       atomic_load(&guard.events), count);
+	expect_dma_reads(client_fd, 0, PIECE, 0, 26);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, count * PAGE, 26, "CPU");
+}
+
+void f24_uffd_rwp(void)
+{
+	uint64_t offsets[PAGES];
+
+	expect_seen(device_memory(LENGTH, 26, offsets), PAGES);
+}
+
+void f24_uffd_rwp_pmd(void)
+{
+	uint64_t offsets[HUGE_PAGES];
+
+	expect_seen(huge_device_memory(26, offsets), HUGE_PAGES);
 }

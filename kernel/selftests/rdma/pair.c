@@ -145,9 +145,12 @@ static int ready_to_receive(struct ibv_qp *qp, struct ibv_qp_attr *attr,
 	return -1;
 }
 
-/* @gid is the peer's, or NULL when it is of the same device. */
+/*
+ * @gid is the peer's, or NULL when it is of the same device; @psn is the number of
+ * the first packet that is expected.
+ */
 static void connect_qp(struct ibv_qp *qp, uint32_t peer,
-		       const union ibv_gid *gid, enum ibv_mtu mtu)
+		       const union ibv_gid *gid, enum ibv_mtu mtu, uint32_t psn)
 {
 	struct ibv_port_attr port;
 	struct ibv_qp_attr attr = {
@@ -166,6 +169,7 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer,
 		.qp_state = IBV_QPS_RTR,
 		.path_mtu = mtu ? mtu : port.active_mtu,
 		.dest_qp_num = peer,
+		.rq_psn = psn,
 		.max_dest_rd_atomic = 1,
 		.min_rnr_timer = 12,
 		.ah_attr = {
@@ -216,7 +220,7 @@ struct pair pair_open(enum ibv_mtu mtu)
 	for (i = 0; i < 2; i++)
 		open_side(&pair, i);
 	for (i = 0; i < 2; i++)
-		connect_qp(pair.qp[i], pair.qp[!i]->qp_num, NULL, mtu);
+		connect_qp(pair.qp[i], pair.qp[!i]->qp_num, NULL, mtu, 0);
 	return pair;
 }
 
@@ -232,7 +236,20 @@ struct pair pair_open_here(union ibv_gid *gid)
 void pair_connect_here(struct pair *pair, uint32_t peer,
 		       const union ibv_gid *gid)
 {
-	connect_qp(pair->qp[HERE], peer, gid, 0);
+	connect_qp(pair->qp[HERE], peer, gid, 0, 0);
+}
+
+void pair_reset_there(struct pair *pair)
+{
+	struct ibv_qp_attr attr, reset = { .qp_state = IBV_QPS_RESET };
+	struct ibv_qp_init_attr init;
+
+	REQUIRE(!ibv_query_qp(pair->qp[THERE], &attr, IBV_QP_RQ_PSN, &init),
+		"query queue pair: %m");
+	REQUIRE(!ibv_modify_qp(pair->qp[THERE], &reset, IBV_QP_STATE),
+		"reset queue pair: %m");
+	connect_qp(pair->qp[THERE], pair->qp[HERE]->qp_num, NULL, 0,
+		   attr.rq_psn);
 }
 
 void pair_close(struct pair *pair)

@@ -52,6 +52,11 @@ struct pair {
 /* Connect two queue pairs; @mtu of 0 is the largest the port has. */
 struct pair pair_open(enum ibv_mtu mtu);
 void pair_close(struct pair *pair);
+/*
+ * Reset the queue pair that answers, and connect it again: it expects the packet
+ * that it had not answered.
+ */
+void pair_reset_there(struct pair *pair);
 
 /*
  * The half of a connection to another machine: all of it is on the side HERE.

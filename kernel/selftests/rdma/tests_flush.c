@@ -226,13 +226,16 @@ void test_flush_pair_gone(void)
 /* A queue pair that is reset waits for its responder as well, and lives on. */
 void test_flush_pair_reset(void)
 {
-	struct ibv_qp_attr reset = { .qp_state = IBV_QPS_RESET };
+	enum ibv_wc_status status;
 	uint8_t *memory;
 	struct raw_pair raw = begin_long_flush(&memory);
 
-	REQUIRE(!ibv_modify_qp(raw.pair.qp[THERE], &reset, IBV_QP_STATE),
-		"reset queue pair: %m");
+	pair_reset_there(&raw.pair);
 	expect_ended(memory, "whose queue pair is reset");
+	/* Asked for again, as nobody had answered; the memory is gone now. */
+	status = pair_await(&raw.pair, HERE);
+	EXPECT(status == IBV_WC_REM_ACCESS_ERR, "flush after a reset: %s",
+	       ibv_wc_status_str(status));
 	pair_close(&raw.pair);
 	ibv_dereg_mr(raw.remote);
 }

@@ -76,6 +76,9 @@ FORWARD(struct ibv_qp *, ibv_create_qp,
 	(struct ibv_pd *pd, struct ibv_qp_init_attr *attr), pd, attr)
 FORWARD(int, ibv_modify_qp,
 	(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask), qp, attr, mask)
+FORWARD(int, ibv_query_qp,
+	(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
+	 struct ibv_qp_init_attr *init), qp, attr, mask, init)
 FORWARD(int, ibv_destroy_qp, (struct ibv_qp *qp), qp)
 FORWARD(int, ibv_get_device_index, (struct ibv_device *device), device)
 FORWARD(const char *, ibv_wc_status_str, (enum ibv_wc_status status), status)

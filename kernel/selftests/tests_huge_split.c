@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Huge pages that come back in small ones. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "tests.h"
+
+/* No huge page to come back to: small ones, and the same data. */
+void f55_no_huge_page_to_move_to(void)
+{
+	uint8_t *p = huge_device_memory(155, NULL);
+	struct peerlab_provider_counters before = provider_counters();
+	struct peerlab_client_page pages[4];
+	struct peerlab_map map;
+	uint64_t moved;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	moved = migrate_out(p, HUGE, true);
+	provider_behave(0, 0);
+	EXPECT(moved == HUGE_PAGES, "%lu of %lu pages moved", moved, HUGE_PAGES);
+	EXPECT(provider_counters().used == before.used - moved,
+	       "%llu device pages in use", provider_counters().used);
+	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.ram == 4 && pages[0].order == 0,
+	       "%llu of 4 pages in RAM, of order %u", map.ram, pages[0].order);
+	expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 155);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 155, "CPU");
+}
+
+/*
+ * The same from a fault, which holds a reference to the huge page itself.  One
+ * that cannot split it moves nothing: page after page has to fault, where the
+ * driver lets them.
+ */
+void f55_no_huge_page_in_a_fault(void)
+{
+	uint8_t *p = huge_device_memory(156, NULL);
+	struct peerlab_provider_counters before = provider_counters();
+	struct peerlab_map map;
+	uint64_t moved;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, NULL);
+	moved = provider_counters().pages_out - before.pages_out;
+	provider_behave(0, 0);
+	EXPECT(!ret, "map: %s", strerror(-ret));
+	EXPECT(moved == HUGE_PAGES, "the fault moved %lu of %lu pages", moved,
+	       HUGE_PAGES);
+	if (!ret)
+		expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 156);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 156, "CPU");
+}
+
+struct forked_page {
+	uint8_t *memory;
+	uint64_t seed;
+};
+
+static void look_at_forked_page(void *arg)
+{
+	struct forked_page *shared = arg;
+
+	pattern_expect(shared->memory, 0, HUGE, shared->seed, "child");
+}
+
+/* Split by the fault of one process: the other has all of it, and nothing else. */
+static void split_forked_page(bool child_first, uint64_t seed)
+{
+	struct forked_page shared = { huge_device_memory(seed, NULL), seed };
+	struct peerlab_provider_counters before = provider_counters();
+	struct child child = fork_child(look_at_forked_page, &shared);
+	uint64_t moved;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	if (child_first)
+		release_child(&child);
+	pattern_expect(shared.memory, 0, HUGE, seed, "parent");
+	moved = provider_counters().pages_out - before.pages_out;
+	provider_behave(0, 0);
+	if (!child_first)
+		release_child(&child);
+	pattern_expect(shared.memory, 0, HUGE, seed, "parent, again");
+	EXPECT(moved == HUGE_PAGES, "%lu of %lu pages moved", moved, HUGE_PAGES);
+	munmap(shared.memory, HUGE);
+	EXPECT(provider_counters().used == before.used - HUGE_PAGES,
+	       "%llu device pages in use, %llu before",
+	       provider_counters().used, before.used);
+}
+
+/*
+ * After a fork() two page tables have the huge page in one entry, and who
+ * splits it has to split both.
+ */
+void f55_forked_page_in_a_fault(void)
+{
+	split_forked_page(false, 157);
+	split_forked_page(true, 158);
+}
+
+/* Touched by the CPU while somebody holds it: it comes as soon as nobody does. */
+static void touch_busy(uint8_t *p, size_t length, uint64_t seed)
+{
+	struct peerlab_provider_counters before = provider_counters(), after;
+	struct peerlab_inspection inspection;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM | PEERLAB_BEHAVE_BUSY);
+	pattern_expect(p, 0, length, seed, "CPU");
+	after = provider_counters();
+	provider_behave(0, 0);
+	EXPECT(after.cpu_faults - before.cpu_faults >
+	       (after.pages_out - before.pages_out) / HUGE_PAGES,
+	       "no fault has found a page busy");
+	EXPECT(after.pages_out - before.pages_out == length / PAGE,
+	       "%llu of %lu pages came back",
+	       after.pages_out - before.pages_out, length / PAGE);
+	inspection = provider_inspect();
+	EXPECT(!inspection.private_referenced,
+	       "%llu pages of the provider are still referenced",
+	       inspection.private_referenced);
+	munmap(p, length);
+	EXPECT(provider_counters().used == before.used - length / PAGE,
+	       "%llu device pages in use, %llu before",
+	       provider_counters().used, before.used);
+}
+
+/*
+ * A split that fails in a fault leaves the reference of the fault where it was:
+ * one too few, and the page is freed while it is mapped.
+ */
+void f55_busy_in_a_fault(void)
+{
+	touch_busy(huge_device_memory(159, NULL), HUGE, 159);
+	touch_busy(device_memory(4 * PAGE, 160, NULL), 4 * PAGE, 160);
+}
+
+/* No page at all: an error, and all of it is there when there is memory again. */
+static void no_way_back(uint8_t *p, size_t length, uint64_t seed)
+{
+	struct peerlab_map map;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_RAM);
+	ret = client_map(client_fd, p, length, 0, &map, NULL);
+	provider_behave(0, 0);
+	EXPECT(ret == -EFAULT || ret == -ENOMEM, "map without memory: %s",
+	       ret ? strerror(-ret) : "done");
+	EXPECT(client_state(client_fd).valid == 0, "%llu pages mapped",
+	       client_state(client_fd).valid);
+	ret = client_map(client_fd, p, length, 0, &map, NULL);
+	REQUIRE(!ret, "map with memory: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, length, seed, "CPU");
+}
+
+void f55_no_memory_on_the_way_back(void)
+{
+	no_way_back(huge_device_memory(157, NULL), HUGE, 157);
+	no_way_back(device_memory(4 * PAGE, 158, NULL), 4 * PAGE, 158);
+}
+
+#define ROUNDS 16
+/* The page that is touched, and the one that goes meanwhile. */
+#define TOUCHED (300 * PAGE)
+#define GOES (7 * PAGE)
+
+struct unmapper {
+	uint8_t *memory;
+	uint64_t faults;	/* of the provider before the touch */
+	unsigned int round;
+	bool all;
+	pthread_t thread;
+};
+
+/*
+ * When the fault has begun: a small page goes, or all of it, in whose place there
+ * is another huge page at once.
+ */
+static void *unmap_meanwhile(void *arg)
+{
+	struct unmapper *u = arg;
+
+	while (provider_counters().cpu_faults == u->faults)
+		;
+	/* Into the collection, the copies, the split and what comes after. */
+	usleep(u->round * 200);
+	if (!u->all) {
+		REQUIRE(!madvise(u->memory + GOES, PAGE, MADV_DONTNEED),
+			"madvise: %m");
+	} else {
+		REQUIRE(!madvise(u->memory, HUGE, MADV_DONTNEED),
+			"madvise: %m");
+		pattern_fill(u->memory, 0, HUGE, 162);
+	}
+	return NULL;
+}
+
+static void unmap_beside_faults(bool all)
+{
+	struct peerlab_provider_counters before = provider_counters();
+	struct peerlab_inspection inspection;
+	struct unmapper u = { .all = all };
+
+	for (u.round = 0; u.round < ROUNDS; u.round++) {
+		u.memory = huge_device_memory(161, NULL);
+		u.faults = provider_counters().cpu_faults;
+		provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+		REQUIRE(!pthread_create(&u.thread, NULL, unmap_meanwhile, &u),
+			"pthread_create");
+		*(volatile uint8_t *)(u.memory + TOUCHED);
+		pthread_join(u.thread, NULL);
+		provider_behave(0, 0);
+		if (all)
+			pattern_expect(u.memory, 0, HUGE, 162, "CPU, anew");
+		else
+			pattern_expect(u.memory + GOES + PAGE, GOES + PAGE,
+				       HUGE - GOES - PAGE, 161, "CPU");
+		munmap(u.memory, HUGE);
+	}
+	inspection = provider_inspect();
+	EXPECT(!inspection.private_referenced,
+	       "%llu pages of the provider are still referenced",
+	       inspection.private_referenced);
+	EXPECT(provider_counters().used == before.used,
+	       "%llu device pages in use, %llu before",
+	       provider_counters().used, before.used);
+}
+
+/*
+ * mmap_lock is held for reading by a fault that splits a huge page, and by
+ * whoever unmaps a part of it beside: what is split is the entry of that page or
+ * none, and all of it is free in the end.
+ */
+void f55_unmapped_beside_a_fault(void)
+{
+	unmap_beside_faults(false);
+}
+
+/* The same with another page in its place, which is left alone. */
+void f55_replaced_beside_a_fault(void)
+{
+	unmap_beside_faults(true);
+}
