@@ -24,10 +24,13 @@ export function composeMachine(
       return bmc;
     },
   };
-  const orNull = <F extends 'power' | 'watchdog' | 'disk' | 'console' | 'initramfs'>(
+  const orNull = <F extends 'watchdog' | 'disk' | 'console' | 'initramfs'>(
     field: F,
     settings: DriverSettings | undefined,
   ): AbilityOf<F> | null => (settings === undefined ? null : createAbility(field, settings, context));
+  const [power = null, ...otherPower] = [config.power ?? []]
+    .flat()
+    .map((settings) => createAbility('power', settings, context));
   return {
     name: config.name,
     description: config.description,
@@ -35,7 +38,8 @@ export function composeMachine(
     kernelArguments: config.kernelArguments,
     firmwareMs: config.firmwareSeconds === undefined ? null : config.firmwareSeconds * 1000,
     access: createAbility('shell', config.shell, context),
-    power: orNull('power', config.power),
+    power,
+    otherPower,
     watchdog: orNull('watchdog', config.watchdog),
     disk: orNull('disk', config.disk),
     console: orNull('console', config.console),

@@ -9,6 +9,8 @@ import { readRecipe } from './catalogue/recipe.js';
 import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
+import { readCheckRuns } from './enrolment/check-runs.js';
+import { openUnitNames } from './inventory/units.js';
 import { acceptFingerprint } from './job/accept-fingerprint.js';
 import { BundleCache } from './job/bundle-cache.js';
 import { messageOf } from './error-message.js';
@@ -108,11 +110,18 @@ async function run(config: AgentConfig): Promise<void> {
     takesTests: config.capabilities.includes('test'),
     send,
     sendHeartbeat: () => link.sendHeartbeat(),
+    onTaken: (machine) => fleet.vacate(machine),
     onReturned: (machine) => fleet.probe(machine),
     onOtherHardware: (machine) => fleet.probe(machine),
   });
   const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
-  const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
+  const fleet = new FleetWatch(
+    machines,
+    (machine) => worker.isBusy(machine),
+    send,
+    openUnitNames(config.stateDir),
+    (machine) => readCheckRuns(config.stateDir, machine),
+  );
   const link = new Link(
     { controller: config.controller, readToken: token },
     {

@@ -9,8 +9,10 @@ import {
   CatalogueConfig,
   cutText,
   Name,
+  OWN_CONFIG,
 } from '@peerlab/contracts';
 import { z } from 'zod';
+import { nameInManifest } from './settings-digest.js';
 
 /** kernel/selftests/suites.json: suites.sh makes the entries of a bundle from the same file. */
 const SuitesFile = z.strictObject({
@@ -40,9 +42,13 @@ const CONFIG = /^([a-z0-9-]{1,64})\.config$/;
 /** Comment lines at the start of a configuration, as far as they are looked at. */
 const HEADER_LINES = 10;
 
-/** What `# about: …` and `# boot factor: …` at the start of a configuration say. */
-function readConfig(name: string, text: string): CatalogueConfig {
-  const header = text.split('\n', HEADER_LINES).filter((line) => line.startsWith('#'));
+/** What `# about: …`, `# boot factor: …`, `# whole: yes` and `# machine: …` at the start of a configuration of this folder say. */
+function readConfig(folder: string, name: string): CatalogueConfig {
+  const file = readFileSync(join(folder, `${name}.config`));
+  const header = file
+    .toString('utf8')
+    .split('\n', HEADER_LINES)
+    .filter((line) => line.startsWith('#'));
   const value = (field: string): string | undefined =>
     header
       .find((line) => line.startsWith(`# ${field}: `))
@@ -50,7 +56,11 @@ function readConfig(name: string, text: string): CatalogueConfig {
       .trim();
   const factor = Number(value('boot factor') ?? 1);
   const bootFactor = factor >= 1 && factor <= BOOT_FACTOR_MAX ? factor : 1;
-  return { name, about: cutText(value('about') ?? '', ABOUT_MAX), bootFactor };
+  const about = cutText(value('about') ?? '', ABOUT_MAX);
+  if (!header.includes('# whole: yes')) return { name, about, bootFactor };
+  const builtAs = nameInManifest(file, readFileSync(join(folder, 'farm.fragment')));
+  const machine = Name.safeParse(value('machine'));
+  return { name, about, bootFactor, builtAs, ...(machine.success ? { machine: machine.data } : {}) };
 }
 
 /** The suites, configurations and other bases of a kernel/ folder. Throws where it cannot be read. */
@@ -62,11 +72,13 @@ export function readKernelCatalogue(kernelDir: string): Catalogue {
     .toSorted()
     .flatMap((file) => {
       const name = CONFIG.exec(file)?.[1];
-      return name === undefined ? [] : [readConfig(name, readFileSync(join(folder, file), 'utf8'))];
+      // Run files mean another thing by the reserved word.
+      return name === undefined || name === OWN_CONFIG ? [] : [readConfig(folder, name)];
     });
   return {
     suites: suites.map(({ name, about, kind, default: isDefault }) => ({ name, about, kind, isDefault })),
     configs,
+    configFiles: true,
     bases: Object.keys(others).toSorted().slice(0, BASES_MAX),
   };
 }

@@ -137,6 +137,28 @@ describe('loadConfig', () => {
     );
   });
 
+  it('takes several ways to power, resolves their paths, and names the one that is wrong', () => {
+    const bmcs = { 'bmc-1': { protocol: 'ipmi', host: '10.0.0.7', user: 'lab', passwordFile: 'bmc.password' } };
+    const text = (power: unknown): string =>
+      `${BASE}bmcs: ${JSON.stringify(bmcs)}\nmachines: ${JSON.stringify([{ ...MACHINE, power }])}\n`;
+    const outlet = { driver: 'command', on: ['on'], off: ['off'] };
+    const both = [{ driver: 'ipmi', bmc: 'bmc-1' }, { ...MACHINE.power }, outlet];
+    expect(loadConfig(write('agent.yaml', text(both))).machines[0]?.power).toEqual([
+      { driver: 'ipmi', bmc: 'bmc-1' },
+      { driver: 'qemu', qmpSocket: join(folder, 'qmp.sock') },
+      outlet,
+    ]);
+    expect(complaint(text([outlet, { driver: 'ipmi', bmc: 'bmc-2' }]))).toContain(
+      'machines v-switch: power.1.bmc: there is no BMC "bmc-2"; bmcs are bmc-1',
+    );
+    expect(complaint(text([outlet, { ...outlet, off: [] }]))).toContain('machines.0.power.1.off: it is empty');
+    expect(complaint(text([outlet, { driver: 'acme' }]))).toContain('machines.0.power.1.driver');
+    expect(complaint(text([outlet, { ...outlet, onn: ['x'] }]))).toContain('machines.0.power.1.onn: unknown field');
+    expect(complaint(text([]))).toContain('machines.0.power: it is empty');
+    expect(complaint(text([outlet, outlet, outlet, outlet]))).toContain('machines.0.power: ');
+    expect(complaint(text({ ...outlet, off: [] }))).toContain('machines.0.power.off: it is empty');
+  });
+
   it('a missing or empty token is said with the command that makes one', () => {
     expect(() => readToken(join(folder, 'none'))).toThrow(/tokenFile: cannot be read.*token create/);
     expect(() => readToken(write('empty', ' \n'))).toThrow(/tokenFile: is empty/);

@@ -15,6 +15,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
 import { type Bmc, BmcConfig } from '../machine/bmc.js';
+import type { DriverSettings } from '../machine/driver.js';
 import {
   BOOT,
   CONSOLE,
@@ -31,6 +32,9 @@ import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
 const SPOOL_LEAST_BYTES = 16 * 1024 * 1024;
+
+/** A BMC, an outlet, and one more: each costs the restore of a machine that is dead two more boots. */
+export const POWER_WAYS_MAX = 3;
 
 /** Files are relative to the config file. */
 const FilePath = z.string().min(1);
@@ -52,8 +56,8 @@ export const MachineConfig = z.strictObject({
   /** From a reboot command to the boot loader; learnt after a few boots. 15 minutes when not given. */
   firmwareSeconds: z.number().int().min(1).max(3600).optional(),
   shell: SHELL,
-  /** Without it a machine that hangs waits for a person. */
-  power: POWER.optional(),
+  /** Without it a machine that hangs waits for a person. A list: the ways to its power, in the order in which they are tried. */
+  power: z.union([POWER, z.array(POWER).min(1).max(POWER_WAYS_MAX)]).optional(),
   /** Armed for the boot of a candidate. */
   watchdog: WATCHDOG.optional(),
   /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
@@ -219,7 +223,10 @@ function absolute(machine: MachineConfig, folder: string): MachineConfig {
   const from = (path: string): string => resolve(folder, path);
   const made = DRIVER_FIELDS.flatMap((field) => {
     const settings = machine[field];
-    return settings === undefined ? [] : [[field, withPaths(field, settings, from)]];
+    if (settings === undefined) return [];
+    const isList = Array.isArray(settings);
+    const each = [settings].flat().map((one) => withPaths(field, one, from));
+    return [[field, isList ? each : each[0]]];
   });
   const deviceMemory = machine.deviceMemory.map((memory) => withPaths('deviceMemory', memory, from));
   return { ...machine, ...(Object.fromEntries(made) as Partial<MachineConfig>), deviceMemory };
@@ -230,23 +237,31 @@ const BMC_PROTOCOL: Readonly<Record<string, Bmc['protocol']>> = { ipmi: 'ipmi', 
 
 /** References to BMCs that are not there, or speak another protocol. */
 function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<string, Bmc>>): ProblemItem[] {
-  const names = Object.keys(bmcs);
   return machines.flatMap((machine) =>
     DRIVER_FIELDS.flatMap((field): ProblemItem[] => {
       const settings = machine[field];
-      if (settings === undefined || !('bmc' in settings)) return [];
-      const path = `machines ${machine.name}: ${field}.bmc`;
-      const wanted = BMC_PROTOCOL[settings.driver];
-      const found = Object.hasOwn(bmcs, settings.bmc) ? bmcs[settings.bmc] : undefined;
-      if (found === undefined) {
-        const remedy = names.length === 0 ? 'describe it under bmcs:' : `bmcs are ${names.slice(0, 20).join(', ')}`;
-        return [{ path, message: `there is no BMC "${settings.bmc}"`, remedy }];
-      }
-      if (found.protocol === wanted) return [];
-      const message = `"${settings.bmc}" speaks ${found.protocol}, the driver ${settings.driver} needs ${wanted ?? 'none'}`;
-      return [{ path, message, remedy: 'name another BMC, or another driver' }];
+      if (settings === undefined) return [];
+      const place = `machines ${machine.name}: ${field}`;
+      if (!Array.isArray(settings)) return wrongBmc(settings, place, bmcs);
+      return settings.flatMap((one, index) => wrongBmc(one, `${place}.${index}`, bmcs));
     }),
   );
+}
+
+/** A reference to a BMC that is not there, or speaks another protocol. @param place the path of the driver's settings */
+export function wrongBmc(settings: DriverSettings, place: string, bmcs: Readonly<Record<string, Bmc>>): ProblemItem[] {
+  if (!('bmc' in settings) || typeof settings.bmc !== 'string') return [];
+  const path = `${place}.bmc`;
+  const wanted = BMC_PROTOCOL[settings.driver];
+  const found = Object.hasOwn(bmcs, settings.bmc) ? bmcs[settings.bmc] : undefined;
+  if (found === undefined) {
+    const names = Object.keys(bmcs);
+    const remedy = names.length === 0 ? 'describe it under bmcs:' : `bmcs are ${names.slice(0, 20).join(', ')}`;
+    return [{ path, message: `there is no BMC "${settings.bmc}"`, remedy }];
+  }
+  if (found.protocol === wanted) return [];
+  const message = `"${settings.bmc}" speaks ${found.protocol}, the driver ${settings.driver} needs ${wanted ?? 'none'}`;
+  return [{ path, message, remedy: 'name another BMC, or another driver' }];
 }
 
 /** BMCs with the paths of their passwords made absolute. */

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type MachineCheck, plainText } from '@peerlab/contracts';
-import { describeLoss, readHardware } from '../job/hardware.js';
+import { lossSince, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
 import { clearPstore, listPstore } from '../job/pstore.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
-import type { ConsoleFollower } from '../machine/protocols.js';
+import type { PowerWay } from '../machine/power-ways.js';
+import type { Console, ConsoleFollower, Session } from '../machine/protocols.js';
 import { DeadlinePassed, formatSeconds, until } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
-import { check } from './judge.js';
+import { check } from './check.js';
 import { installDefaultAsCandidate } from './harmless-candidate.js';
 import { crashAndAwait, resetAndAwait } from './ordered-crash.js';
 import { removeResigned } from './resigned-image.js';
@@ -16,13 +17,37 @@ import { removeResigned } from './resigned-image.js';
 /** How long a line of the kernel's log may take to the record of the console. */
 const ECHO_MS = 30_000;
 const ECHO_POLL_MS = 50;
-
-/** Writes a line into the kernel's log and waits for it on the console. */
-export async function proveConsole({ machine, connection, pace, signal }: ActingOn): Promise<MachineCheck> {
+/**
+ * Writes a line into the kernel's log and waits for it on the console. A kernel that does not print there by itself is made to, and
+ * is left as it was.
+ */
+export async function proveConsole(acting: ActingOn): Promise<MachineCheck> {
+  const { machine, connection, pace, signal, note } = acting;
   const { console } = machine;
   if (console === null)
     return check('console-echo', 'warn', 'no console is configured: nothing to prove', 'configure console: for it');
   const { session } = await connection.reach(pace.reachMs, signal);
+  const start = await console.starter?.start(session, signal);
+  if (start?.prints === false)
+    return check(
+      'console-echo',
+      'fail',
+      `its kernel prints nothing to the console: ${start.why}`,
+      'mend that, or configure a serial console',
+    );
+  if (start !== undefined) note(start.how);
+  try {
+    return await awaitEcho(acting, console, session);
+  } finally {
+    if (start?.began === true) {
+      await console.starter
+        ?.stop(session)
+        .catch((error: unknown) => note(`what let its kernel print to the console is still there: ${adviceOf(error)}`));
+    }
+  }
+}
+
+async function awaitEcho({ signal }: ActingOn, console: Console, session: Session): Promise<MachineCheck> {
   const marker = `peerlab-console-${randomBytes(8).toString('hex')}`;
   let isSeen = false;
   const follower = await console.follow('end', { onLine: (line) => (isSeen ||= line.includes(marker)) });
@@ -48,22 +73,31 @@ export async function proveConsole({ machine, connection, pace, signal }: Acting
       'console-echo',
       'fail',
       `a line that its kernel logged was not on the console within ${formatSeconds(ECHO_MS)}${problem === null ? '' : ` (${problem})`}`,
-      'boot the default kernel with console= for the port that is recorded (such as console=ttyS0,115200), and look whether the record is of this machine',
+      console.starter === undefined
+        ? 'boot the default kernel with console= for the port that is recorded (such as console=ttyS0,115200), and look whether the record is of this machine'
+        : 'look whether the record is of this machine, and whether a firewall keeps what it sends from the agent',
     );
   } finally {
     await follower.stop();
   }
 }
 
-/** Takes its power away and gives it back, or resets it where the driver has no cycle. */
-export async function provePower({ machine, connection, pace, signal, note }: ActingOn): Promise<MachineCheck> {
-  const { power } = machine;
-  if (power === null)
+/**
+ * Takes its power away and gives it back, or resets it where the driver has no cycle.
+ * @param way the one of its ways that is tried; null = it has none
+ */
+export async function provePower(
+  { machine, connection, pace, signal, note }: ActingOn,
+  way: PowerWay | null,
+): Promise<MachineCheck> {
+  if (way === null)
     return check('power-cycle', 'warn', 'no power driver is configured: nothing to prove', 'configure power: for it');
+  const { label, by, power } = way;
+  const name = label === null ? 'power-cycle' : label.replace('power ', 'power-cycle-');
   const before = await connection.reach(pace.reachMs, signal);
   const hardware = await readHardware(before.session, signal);
   await output(before.session, script('sync', {}, 'sync'), { signal });
-  const what = power.cycle === null ? 'a reset' : 'a power cycle';
+  const what = `${power.cycle === null ? 'a reset' : 'a power cycle'}${by}`;
   note(`${what} of ${machine.name}`);
   connection.leave();
   const at = performance.now();
@@ -73,19 +107,19 @@ export async function provePower({ machine, connection, pace, signal, note }: Ac
     const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
     const after = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
     const took = formatSeconds(performance.now() - at);
-    const loss = describeLoss(hardware, await readHardware(after.session, signal));
+    const loss = await lossSince(hardware, after.session, pace, signal);
     if (loss !== null)
       return check(
-        'power-cycle',
+        name,
         'fail',
-        `after ${what} these devices were gone: ${loss}`,
+        `after ${what} the machine had lost: ${loss}`,
         'look at the machine; it would not be used after a job either',
       );
-    return check('power-cycle', 'pass', `it answered ${took} after ${what}, with all its devices`);
+    return check(name, 'pass', `it answered ${took} after ${what}, with all its devices`);
   } catch (error) {
     signal.throwIfAborted();
     return check(
-      'power-cycle',
+      name,
       'fail',
       `${what}: ${adviceOf(error)}`,
       'look whether power: speaks to this machine, and whether it boots by itself',

@@ -15,7 +15,7 @@ let configFile: string;
 let kernelDir: string;
 let told: string[] = [];
 const signal = AbortSignal.timeout(120_000);
-const NEEDS = '@config\n# Linux 6.1\nCONFIG_PCI=y\nCONFIG_NVME=m\n@modules\nnvme\n';
+const NEEDS = '@config\n# Linux 6.1\nCONFIG_PCI=y\nCONFIG_PCI_P2PDMA=y\nCONFIG_NVME=m\n@modules\nnvme\n';
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'peerlab-configure-'));
@@ -69,14 +69,22 @@ describe('peerlab machine configure', () => {
       config: 'epyc-1',
       file: join(kernelDir, 'config/epyc-1.config'),
       differences: [' MODULE_SIG y -> n', '+TOY y'],
+      off: [{ setting: 'CONFIG_HSA_AMD_P2P', why: 'it is not set' }],
     });
     const text = readFileSync(made.file, 'utf8');
     expect(text).toMatch(/^# whole: yes$/m);
     expect(text).toContain('CONFIG_PCI=y');
     expect(text).not.toContain('NVME');
     const { configs } = readKernelCatalogue(kernelDir);
-    expect(configs).toContainEqual({ name: 'epyc-1', about: 'of a machine: epyc-1, 0 modules', bootFactor: 2 });
-    expect(told.at(-1)).toContain('runs name it: "config: epyc-1"');
+    expect(configs).toContainEqual({
+      name: 'epyc-1',
+      about: 'of a machine: epyc-1, 0 modules',
+      bootFactor: 2,
+      builtAs: expect.stringMatching(/^whole-[0-9a-f]{16}$/),
+      machine: 'epyc-1',
+    });
+    expect(told).toContainEqual(expect.stringMatching(/^CONFIG_HSA_AMD_P2P is off: it is not set; /));
+    expect(told.at(-1)).toContain('runs name it: "config: epyc-1", or "config: machine"');
     expect(lab.fake.boots).toBe(0);
     // Again, after the machine got another disk.
     await run('--all-modules');
@@ -111,6 +119,7 @@ describe('peerlab machine configure', () => {
     [['--host', 'x'], '--host belongs to add; configure reads the config'],
     [['--act'], 'configure changes nothing on the machine'],
     [['--as', 'EPYC 1'], '"EPYC 1" cannot name a configuration'],
+    [['--as', 'machine'], `"config: machine" is each machine's own configuration`],
   ])('says what is wrong with %j', (argv, message) => {
     expect(() => readOptions(['configure', 'epyc-1', '--config', 'f', ...argv])).toThrow(message);
   });

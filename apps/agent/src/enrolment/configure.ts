@@ -1,10 +1,11 @@
 import { chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { OWN_CONFIG } from '@peerlab/contracts';
 import { composeMachine } from '../compose.js';
 import { refuseOtherAccount } from '../config/agent-account.js';
 import { ConfigError, loadConfig } from '../config/agent-config.js';
 import { MachineConnection } from '../job/machine-connection.js';
-import { configureForMachine } from '../job/machine-config.js';
+import { configureForMachine, type SettingOff } from '../job/machine-config.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { output, script } from '../machine/command.js';
 import { MachineError } from '../machine/errors.js';
@@ -27,6 +28,8 @@ export interface Configured {
   file: string;
   /** What a kernel of it has otherwise than the machine's own, as lines of the kernel's scripts/diffconfig. */
   differences: string[];
+  /** What peer-to-peer needs of some hardware and a kernel of it does not have. */
+  off: SettingOff[];
 }
 
 /**
@@ -54,15 +57,17 @@ export async function configure(
   const machine = composeMachine({ ...settings, console: undefined }, config, () => undefined);
   const needs = await needsOf(machine, readFileSync(join(kernelDir, 'scripts/machine-needs.sh'), 'utf8'), signal, pace);
   person.tell(`${name} has told its configuration and modules; making ${as} of them`);
-  const { text, differences } = await configureForMachine(
+  const { text, differences, off } = await configureForMachine(
     { kernelDir, cacheDir, limits, repositories, fetchLimits },
-    { needs, name: as, allModules },
+    { needs, machine: name, name: as, allModules },
     (percent, what) => person.tell(`${percent} % ${what}`),
     signal,
   );
   place(file, text);
-  person.tell(`${file} is written; restart the agent, and runs name it: "config: ${as}"`);
-  return { config: as, file, differences };
+  for (const { setting, why } of off)
+    person.tell(`${setting} is off: ${why}; where tests need it, give their build a fragment that turns it on`);
+  person.tell(`${file} is written; restart the agent, and runs name it: "config: ${as}", or "config: ${OWN_CONFIG}"`);
+  return { config: as, file, differences, off };
 }
 
 async function needsOf(machine: Machine, commands: string, signal: AbortSignal, pace: Pace): Promise<string> {

@@ -1,21 +1,26 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineCheck } from '@peerlab/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { MachineConnection } from '../job/machine-connection.js';
+import { powerWays } from '../machine/power-ways.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
+import { readCheckRuns } from './check-runs.js';
 import { enrol, type Person } from './enrol.js';
 import { GOOD_FACTS } from '../fake/good-facts.js';
 import { openSigner, type SigningSettings } from '../signing/index.js';
 import { toyImage } from '../signing/toy-image.js';
+import { labOutlet } from '../testing/lab-outlet.js';
+import { startOutlet } from '../testing/outlet.js';
 import { makeSiteKey } from '../testing/site-key.js';
+import { newMachine } from './new-machine.js';
 import { readOptions } from './options.js';
 
 let folder: string;
@@ -88,6 +93,10 @@ describe('peerlab machine add', () => {
     seen.length = 0;
     const again = await run('check', 'epyc-1');
     expect(names(again.checks, 'fail')).toEqual([]);
+    // For its page: the look that came after, and what was proven.
+    const runs = readCheckRuns(join(folder, 'state'), 'epyc-1');
+    expect(runs.map(({ acted }) => acted)).toEqual([false, true]);
+    expect(runs.map(({ list }) => list)).toEqual([again.checks, checks]);
   });
 
   it('pins no key without confirmation, and only the one that was given', async () => {
@@ -120,13 +129,14 @@ describe('peerlab machine add', () => {
   });
 
   it('writes nothing when the machine is not fit, and does not reboot it', async () => {
-    lab.fake.facts = GOOD_FACTS.replace('@tools', '@tools\nmissing lspci');
+    lab.fake.facts = GOOD_FACTS.replace('@tools', '@tools\nmissing flock');
     const { fingerprint } = await readHostKey('127.0.0.1', lab.fake.ssh.port, 5000);
     const before = readFileSync(configFile, 'utf8');
     const { checks, wrote } = await add('--fingerprint', fingerprint, '--act', '--confirm', 'epyc-1');
     expect(names(checks, 'fail')).toEqual(['tools']);
     expect(wrote).toBeNull();
     expect(readFileSync(configFile, 'utf8')).toBe(before);
+    expect(readCheckRuns(join(folder, 'state'), 'epyc-1')).toEqual([]);
     expect(lab.fake.boots).toBe(0);
   });
 
@@ -207,10 +217,73 @@ describe('peerlab machine add', () => {
     expect(described).not.toContain('ssh');
   });
 
+  it('writes down the ways to power of a file, and takes no BMC beside it', async () => {
+    const outlet = await startOutlet();
+    try {
+      const powerFile = join(folder, 'power.yaml');
+      const settings = labOutlet(outlet, folder);
+      writeFileSync(powerFile, stringify({ power: settings }));
+      answers = ['yes'];
+      const { checks } = await add(...withConsole(), '--power-file', powerFile);
+      expect(checks.find(({ name }) => name === 'power')).toMatchObject({ verdict: 'pass' });
+      const config = parse(readFileSync(configFile, 'utf8')) as { machines: [{ power: unknown }] };
+      expect(config.machines[0].power).toEqual(settings);
+    } finally {
+      await outlet.stop();
+    }
+    writeFileSync(
+      configFile,
+      `${readFileSync(configFile, 'utf8').replace(/^machines:[^]*$/m, '')}bmcs: {x: {protocol: ipmi, host: 127.0.0.1, user: lab, passwordFile: token}}\n`,
+    );
+    await expect(add('--bmc', 'x', '--power-file', 'f')).rejects.toThrow('--bmc and --power-file: give one of the two');
+  });
+
   it('acts on nothing before its name was typed', async () => {
     answers = ['yes', 'epyc-2'];
-    await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to it');
+    await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to epyc-1');
     expect(lab.fake.boots).toBe(0);
+  });
+
+  it('gets what the options say of its account', () => {
+    const { add: options } = readOptions('add x --config c --host h --key k --user lab --sudo'.split(' '));
+    const hostKey = { publicKey: 'ssh-ed25519 AAAA', fingerprint: 'SHA256:x' };
+    expect(newMachine('x', options, hostKey, { machines: [], bmcs: {} })).toMatchObject({
+      shell: { user: 'lab', sudo: true },
+    });
+  });
+
+  it('asks for a further way to power by its own name, before anything is done', async () => {
+    const outlet = await startOutlet();
+    try {
+      const { fingerprint } = await readHostKey('127.0.0.1', lab.fake.ssh.port, 5000);
+      await add('--fingerprint', fingerprint, ...withConsole());
+      const settings = labOutlet(outlet, folder);
+      const config = parse(readFileSync(configFile, 'utf8')) as { machines: object[] };
+      config.machines = config.machines.map((machine) => ({ ...machine, power: [settings, settings] }));
+      writeFileSync(configFile, JSON.stringify(config));
+      outlet.onChange = (state) => {
+        if (state === 'off') lab.fake.goDown();
+        else void lab.fake.power.reset();
+      };
+      // Each is a program of its own, which lets go of the agent's folder when it ends.
+      const ended = (): void => rmSync(join(folder, 'state', 'agent.pid'));
+      answers = ['epyc-1', 'epyc-1'];
+      await expect(run('check', 'epyc-1', '--act')).rejects.toThrow('"epyc-1" is not epyc-1/power-2; nothing was done');
+      ended();
+      answers = [];
+      await expect(run('check', 'epyc-1', '--act', '--confirm', 'epyc-1')).rejects.toThrow(
+        'not confirmed: give --confirm epyc-1,epyc-1/power-2',
+      );
+      ended();
+      expect([lab.fake.boots, outlet.orders()]).toEqual([0, []]);
+      const { checks } = await run('check', 'epyc-1', '--act', '--confirm', 'epyc-1,epyc-1/power-2');
+      expect(names(checks, 'pass')).toEqual(
+        expect.arrayContaining(['power-1', 'power-2', 'power-cycle-1', 'power-cycle-2', 'fallback']),
+      );
+      expect(outlet.orders()).toEqual(['off', 'on', 'off', 'on']);
+    } finally {
+      await outlet.stop();
+    }
   });
 
   it.each([
@@ -230,6 +303,10 @@ describe('peerlab machine add', () => {
     [['check', '--config', 'x'], 'expected the name of one machine'],
     [['check', 'a'], '--config is missing'],
     [['check', 'a', '--config', 'x', '--host', 'h'], '--host belongs to add'],
+    [
+      ['check', 'a', '--config', 'x', '--confirm', 'a,b/power-2'],
+      '--confirm b/power-2 is not the name of the machine, a',
+    ],
     [['check', 'a', '--config', 'x', '--confirm', 'b'], '--confirm b is not the name of the machine, a'],
   ])('%j is refused', (argv, message) => {
     expect(() => readOptions(argv)).toThrow(message);
@@ -250,13 +327,26 @@ describe('what is proven by acting', () => {
   });
 
   it('is the power, by another boot with all devices', async () => {
-    expect(await provePower(acting())).toMatchObject({ verdict: 'pass' });
+    const [only = null] = powerWays(lab.machine);
+    expect(await provePower(acting(), only)).toMatchObject({ name: 'power-cycle', verdict: 'pass' });
     lab.fake.onEvent = ({ type }) => {
       if (type === 'down') lab.fake.devices = lab.fake.devices.slice(1);
     };
-    expect(await provePower(acting())).toMatchObject({
+    expect(await provePower(acting(), only)).toMatchObject({
       verdict: 'fail',
       detail: expect.stringContaining('0000:03:00.0 1af4:1110'),
+    });
+  });
+
+  it('is each way to the power, by a check of its own', async () => {
+    const outlet = { ...lab.fake.power, name: 'the outlet', reset: () => Promise.reject(new Error('no such outlet')) };
+    Object.assign(lab.machine, { otherPower: [outlet] });
+    const [first = null, second = null] = powerWays(lab.machine);
+    expect(await provePower(acting(), first)).toMatchObject({ name: 'power-cycle-1', verdict: 'pass' });
+    expect(await provePower(acting(), second)).toMatchObject({
+      name: 'power-cycle-2',
+      verdict: 'fail',
+      detail: 'a reset by power 2 (the outlet): no such outlet',
     });
   });
 

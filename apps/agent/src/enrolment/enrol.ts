@@ -7,18 +7,22 @@ import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
 import { detectLoaders } from '../machine/detect-loader.js';
+import { powerWays } from '../machine/power-ways.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import type { Machine } from '../machine/protocols.js';
 import { pause } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
+import { keepCheckRun, whoRuns } from './check-runs.js';
 import { readFacts } from './facts.js';
-import { check, initramfsDriver } from './judge.js';
+import { check } from './check.js';
+import { initramfsDriver } from './fact-checks.js';
 import { knownMachine } from './known-machine.js';
 import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
 import { type EnrolmentOptions, OptionError } from './options.js';
 import { hasFailed } from './report.js';
+import { proveWatchdog } from './watchdog-proof.js';
 import { appendMachine, refuseReadOnly } from './write-config.js';
 
 /** What a config without `boot` means. */
@@ -49,19 +53,41 @@ export async function enrol(
 ): Promise<Enrolled> {
   const config = loadConfig(options.config, false);
   refuseOtherAccount(config.stateDir);
-  if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
+  if (options.verb === 'check') {
+    const found = await checkKnown(config, options, person, signal, pace);
+    keep(config, options.machine, found, person);
+    return { checks: found.checks, wrote: null };
+  }
   // Not after minutes of proofs.
   refuseReadOnly(options.config);
   const confirmed = await confirmedEntry(config, options, person, signal, pace);
   const entry = await withFoundDrivers(config, confirmed, signal, pace);
-  const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
+  const found = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
+  const { checks } = found;
   if (hasFailed(checks)) {
     person.tell(`nothing was written: mend what failed, then run this again`);
     return { checks, wrote: null };
   }
   const wrote = appendMachine(options.config, entry);
+  keep(config, options.machine, found, person);
   person.tell(`${options.machine} stands in ${wrote}; restart the agent, and the machine shows up in the farm`);
   return { checks, wrote };
+}
+
+/** What a run found. */
+interface Found {
+  checks: MachineCheck[];
+  /** What changes the machine was tried. */
+  acted: boolean;
+}
+
+/** For the machine's page, where the agent brings it. What was found is printed as well, so that trouble here ends nothing. */
+function keep({ stateDir }: AgentConfig, machine: string, { checks, acted }: Found, person: Person): void {
+  try {
+    keepCheckRun(stateDir, machine, { at: new Date().toISOString(), by: whoRuns(), acted, list: checks });
+  } catch (error) {
+    person.tell(`the page of the machine will not show this: ${adviceOf(error)}`);
+  }
 }
 
 async function confirmedEntry(
@@ -131,7 +157,7 @@ async function checkKnown(
   person: Person,
   signal: AbortSignal,
   pace: Pace,
-): Promise<MachineCheck[]> {
+): Promise<Found> {
   const known = knownMachine(config, options.machine);
   // A running agent records the consoles, and may have a job on the machine.
   if (options.act) lockState(config.stateDir);
@@ -147,7 +173,7 @@ async function run(
   person: Person,
   outer: AbortSignal,
   pace: Pace,
-): Promise<MachineCheck[]> {
+): Promise<Found> {
   const life = new AbortController();
   const signal = AbortSignal.any([outer, life.signal]);
   const background: BackgroundWork[] = [];
@@ -177,23 +203,32 @@ async function run(
           'wait for that, or reboot it',
         ),
       );
-      return checks;
+      return { checks, acted: false };
     }
     if (records) await consoleOpened(machine, signal);
     add(...(await lookAtMachine(machine, session, signal, records || background.length === 0)).checks);
-    if (!options.act) return checks;
+    if (!options.act) return { checks, acted: false };
     if (hasFailed(checks)) {
       person.tell('what changes the machine is not tried before this is mended');
-      return checks;
+      return { checks, acted: false };
     }
     await confirmActing(machine, options, person);
     const acting: ActingOn = { machine, connection, pace, signal, note: (text) => person.tell(text) };
-    for (const prove of [proveConsole, provePower, proveFallback]) {
-      const found = await prove(acting);
+    const ways = powerWays(machine);
+    const proofs: (() => Promise<MachineCheck | null>)[] = [
+      () => proveConsole(acting),
+      // Before the power: what it sets on the machine goes with the next boot.
+      () => proveWatchdog(acting),
+      ...(ways.length === 0 ? [null] : ways).map((way) => () => provePower(acting, way)),
+      () => proveFallback(acting),
+    ];
+    for (const prove of proofs) {
+      const found = await prove();
+      if (found === null) continue;
       add(found);
       if (found.verdict === 'fail') break;
     }
-    return checks;
+    return { checks, acted: true };
   } finally {
     connection.leave();
     life.abort();
@@ -201,13 +236,29 @@ async function run(
   }
 }
 
-async function confirmActing({ name }: Machine, { confirm }: EnrolmentOptions, person: Person): Promise<void> {
-  if (confirm !== null) return;
-  const answer = await person.ask(
-    `Now ${name} is switched off and on, and crashed once. Everything that runs on it ends. Type its name to go on: `,
-  );
-  if (answer === null) throw new OptionError(`not confirmed: give --confirm ${name}`);
-  if (answer.trim() !== name) throw new OptionError(`"${answer.trim()}" is not ${name}; nothing was done to it`);
+/** Everything is confirmed before anything is done: the machine, and each further way that cuts power, maybe that of another one. */
+async function confirmActing(machine: Machine, { confirm }: EnrolmentOptions, person: Person): Promise<void> {
+  const { name } = machine;
+  const questions = [
+    {
+      word: name,
+      text: `Now ${name} is switched off and on, and crashed once. Everything that runs on it ends. Type its name to go on: `,
+    },
+    ...powerWays(machine)
+      .slice(1)
+      .flatMap(({ label, power }) => {
+        const word = `${name}/${(label ?? '').replace(' ', '-')}`;
+        const text = `${label ?? ''} (${power.name}) takes the power away too: of ${name}, and of whatever else hangs on it. Type ${word} to go on: `;
+        return power.cycle === null ? [] : [{ word, text }];
+      }),
+  ];
+  const missing = questions.filter(({ word }) => !confirm.includes(word));
+  for (const { word, text } of missing) {
+    const answer = await person.ask(text);
+    if (answer === null)
+      throw new OptionError(`not confirmed: give --confirm ${questions.map((one) => one.word).join(',')}`);
+    if (answer.trim() !== word) throw new OptionError(`"${answer.trim()}" is not ${word}; nothing was done to ${name}`);
+  }
 }
 
 /** Waits until the console is recorded, or for a while: the check says why it is not. */

@@ -11,7 +11,6 @@ export const NEEDED_TOOLS: Readonly<Record<string, string>> = {
   flock: 'util-linux',
   depmod: 'kmod',
   modprobe: 'kmod',
-  lspci: 'pciutils',
   find: 'findutils',
   grep: 'grep',
 };

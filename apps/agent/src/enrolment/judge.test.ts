@@ -23,7 +23,9 @@ const seen = (text: string, change: Partial<LookedAt> = {}): LookedAt => ({
   loaderProblem: null,
   machine: MACHINE,
   console: { problem: null },
-  power: { state: 'on' },
+  consoleCaveat: null,
+  power: [{ name: null, said: { state: 'on' } }],
+  watchdog: null,
   asked: { fromSeconds: 1_700_000_000.4, toSeconds: 1_700_000_001 },
   ...change,
 });
@@ -50,12 +52,16 @@ describe('a machine that lacks nothing', () => {
 
 describe('what is wrong is named with its remedy', () => {
   it.each([
-    ['account', changed('@account\n0\nroot', '@account\n1000\nadmin'), 'fail: the key logs in as admin'],
+    [
+      'account',
+      changed('@account\n0\nroot', '@account\n1000\nadmin'),
+      'fail: commands run as admin, who may not install kernels',
+    ],
     ['space', changed('900000 10% /boot', '50000 95% /boot'), 'fail: 48.8 MiB free in /boot'],
     ['space', changed('900000 10% /boot', '300000 70% /boot'), 'warn: 293.0 MiB free in /boot'],
     ['mounts', changed('/boot ext4 rw', '/boot ext4 ro'), 'fail: /boot mounted read-only'],
     ['mounts', changed('/var/lib ext4 rw', '/var/lib ext4 rw,noexec'), 'fail: /var/lib is mounted noexec'],
-    ['tools', changed('@tools', '@tools\nmissing lspci'), 'fail: lspci missing → install pciutils'],
+    ['tools', changed('@tools', '@tools\nmissing flock'), 'fail: flock missing → install util-linux'],
     [
       'upgrades',
       changed('upgrades.service disabled', 'upgrades.service enabled'),
@@ -103,14 +109,44 @@ describe('what is wrong is named with its remedy', () => {
     expect(verdictOf(GOOD_FACTS, 'console', { console: { problem: 'refused' } })).toContain(
       'fail: it is not recorded: refused',
     );
-    expect(verdictOf(GOOD_FACTS, 'power', { power: null })).toContain('warn: none is configured');
-    expect(verdictOf(GOOD_FACTS, 'power', { power: { state: 'off' } })).toContain('fail: its power driver says "off"');
-    expect(verdictOf(GOOD_FACTS, 'power', { power: { problem: 'no route; check bmcs:' } })).toBe(
+    const consoleCaveat = 'it shows nothing of a boot';
+    expect(verdictOf(GOOD_FACTS, 'console', { consoleCaveat })).toMatch(
+      /^warn: it is recorded; it shows nothing of a boot → .*serial port/,
+    );
+    expect(verdictOf(GOOD_FACTS, 'console', { console: 'not-looked-at', consoleCaveat })).toMatch(/^warn: /);
+    expect(verdictOf(GOOD_FACTS, 'power', { power: [] })).toContain('warn: none is configured');
+    const power = (said: LookedAt['power'][number]['said']): Partial<LookedAt> => ({ power: [{ name: null, said }] });
+    expect(verdictOf(GOOD_FACTS, 'power', power({ state: 'off' }))).toContain('fail: its power driver says "off"');
+    expect(verdictOf(GOOD_FACTS, 'power', power({ problem: 'no route; check bmcs:' }))).toBe(
       'fail: no route → check bmcs:',
     );
+    const ways: Partial<LookedAt> = {
+      power: [
+        { name: 'BMC 10.0.0.7', said: { problem: 'no session; check bmcs:' } },
+        { name: 'the outlet', said: { state: 'on' } },
+      ],
+    };
+    expect(verdictOf(GOOD_FACTS, 'power-1', ways)).toBe('fail: no session → check bmcs:');
+    expect(verdictOf(GOOD_FACTS, 'power-2', ways)).toBe('pass: the outlet sees it switched on');
+    expect(verdictOf(GOOD_FACTS, 'power', ways)).toBe('absent');
     const machine = { ...MACHINE, kernelArguments: ['iommu=pt'] };
     expect(verdictOf(GOOD_FACTS, 'kernel-arguments', { machine })).toContain(
       'fail: the default kernel of epyc-1 runs without iommu=pt',
+    );
+  });
+
+  it('of the watchdog that the config names', () => {
+    const of = (said: NonNullable<LookedAt['watchdog']>['said'] | null): string => {
+      const watchdog = said === null ? null : { name: 'watchdog of BMC 10.0.0.7', said };
+      return verdictOf(GOOD_FACTS, 'watchdog-driver', { watchdog });
+    };
+    expect(of(null)).toBe('absent');
+    expect(of({ user: null })).toBe('pass: watchdog of BMC 10.0.0.7 is there, and nothing else uses it');
+    expect(of({ user: 'it runs for SMS/OS' })).toMatch(
+      /^fail: watchdog of BMC 10\.0\.0\.7 is used by something else: it runs for SMS\/OS → stop that/,
+    );
+    expect(of({ problem: 'no session; check the BMC' })).toBe(
+      'fail: watchdog of BMC 10.0.0.7: no session → check the BMC',
     );
   });
 

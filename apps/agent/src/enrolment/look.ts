@@ -3,6 +3,7 @@ import { readInventory } from '../inventory/read.js';
 import { readBootPolicy } from '../job/boot-policy.js';
 import { adviceOf } from '../machine/errors.js';
 import { loadersInstead } from '../machine/detect-loader.js';
+import { powerWays } from '../machine/power-ways.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { readFacts } from './facts.js';
 import { judge, type LookedAt } from './judge.js';
@@ -24,13 +25,28 @@ async function askFacts(session: Session, signal: AbortSignal): Promise<Pick<Loo
   return { facts, asked: { fromSeconds, toSeconds: Date.now() / 1000 } };
 }
 
-async function powerOf({ power }: Machine, signal: AbortSignal): Promise<LookedAt['power']> {
-  if (power === null) return null;
+async function powerOf(machine: Machine, signal: AbortSignal): Promise<LookedAt['power']> {
+  const found: LookedAt['power'][number][] = [];
+  for (const { label, power } of powerWays(machine)) {
+    const said = await power.state(signal).then(
+      (state) => ({ state }),
+      (error: unknown) => {
+        signal.throwIfAborted();
+        return { problem: adviceOf(error) };
+      },
+    );
+    found.push({ name: label === null ? null : power.name, said });
+  }
+  return found;
+}
+
+async function watchdogOf({ watchdog }: Machine, session: Session, signal: AbortSignal): Promise<LookedAt['watchdog']> {
+  if (watchdog === null) return null;
   try {
-    return { state: await power.state(signal) };
+    return { name: watchdog.name, said: { user: await watchdog.foreignUser(session, signal) } };
   } catch (error) {
     signal.throwIfAborted();
-    return { problem: adviceOf(error) };
+    return { name: watchdog.name, said: { problem: adviceOf(error) } };
   }
 }
 
@@ -56,7 +72,9 @@ export async function checkInventoried(
     loaderProblem: 'not-asked',
     machine,
     console: consoleOf(machine, true),
+    consoleCaveat: machine.console?.caveat ?? null,
     power: await powerOf(machine, signal),
+    watchdog: await watchdogOf(machine, session, signal),
   });
 }
 
@@ -70,7 +88,7 @@ export async function lookAtMachine(
   signal: AbortSignal,
   looksAtConsole = true,
 ): Promise<{ checks: MachineCheck[]; inventory: Inventory }> {
-  const inventory = await readInventory(session, signal);
+  const inventory = await readInventory(session, null, signal);
   const checks = judge({
     ...(await askFacts(session, signal)),
     inventory,
@@ -78,7 +96,9 @@ export async function lookAtMachine(
     loaderProblem: await loaderProblemOf(machine, session, signal),
     machine,
     console: consoleOf(machine, looksAtConsole),
+    consoleCaveat: machine.console?.caveat ?? null,
     power: await powerOf(machine, signal),
+    watchdog: await watchdogOf(machine, session, signal),
   });
   return { checks, inventory };
 }

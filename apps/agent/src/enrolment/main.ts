@@ -42,9 +42,9 @@ try {
   const options = readOptions(process.argv.slice(2));
   const person = personAt(options.json, stopping.signal);
   if (options.verb === 'configure') {
-    const { config, file, differences } = await configure(options, person, stopping.signal);
+    const { differences, ...made } = await configure(options, person, stopping.signal);
     process.stdout.write(
-      options.json ? `${JSON.stringify({ config, file, differences }, null, 2)}\n` : `${differences.join('\n')}\n`,
+      options.json ? `${JSON.stringify({ ...made, differences }, null, 2)}\n` : `${differences.join('\n')}\n`,
     );
   } else await enrolHere(options, person);
 } catch (error) {

@@ -4,6 +4,7 @@ import { type AgentConfig, MachineConfig } from '../config/agent-config.js';
 import type { Bmc } from '../machine/bmc.js';
 import type { HostKey } from '../machine/drivers/host-key.js';
 import { type AddOptions, OptionError } from './options.js';
+import { readPowerFile } from './power-file.js';
 
 /** Where a new machine answers, before anything is known of it. */
 export function addressOf({ host, port }: AddOptions): { host: string; port: number } {
@@ -53,7 +54,7 @@ function labelsOf(list: string): Record<string, string> {
 
 /**
  * The entry that a config gets for a machine, as it is written there: only what differs from the defaults. Throws
- * OptionError that names the option.
+ * OptionError that names the option, ConfigError for the file of --power-file.
  */
 export function newMachine(
   name: string,
@@ -66,6 +67,17 @@ export function newMachine(
   if (options.key === undefined) throw new OptionError('--key is missing: the file with the private key that logs in');
   const { host, port } = addressOf(options);
   const bmc = options.bmc === undefined ? undefined : describedBmc(`--bmc ${options.bmc}`, options.bmc, bmcs);
+  const powerFile = options['power-file'];
+  if (bmc !== undefined && powerFile !== undefined)
+    throw new OptionError(
+      '--bmc and --power-file: give one of the two; the file may name the BMC as its first way, and --console sol:NAME takes its console',
+    );
+  const power =
+    bmc !== undefined
+      ? { driver: bmc.protocol, bmc: options.bmc }
+      : powerFile === undefined
+        ? undefined
+        : readPowerFile(powerFile, { bmcs });
   const labels = options.labels === undefined ? {} : labelsOf(options.labels);
   const entry = {
     name,
@@ -76,10 +88,11 @@ export function newMachine(
       host,
       ...(port === 22 ? {} : { port }),
       ...(options.user === undefined ? {} : { user: options.user }),
+      ...(options.sudo === true ? { sudo: true } : {}),
       privateKeyFile: resolve(options.key),
       hostKey: hostKey.publicKey,
     },
-    ...(bmc === undefined ? {} : { power: { driver: bmc.protocol, bmc: options.bmc } }),
+    ...(power === undefined ? {} : { power }),
     ...(options.console === undefined ? {} : { console: consoleOf(options.console, options.bmc, bmcs) }),
   };
   const parsed = MachineConfig.safeParse(entry);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { OWN_CONFIG } from '@peerlab/contracts';
 
 /** What a person asked for. */
 export interface EnrolmentOptions {
@@ -8,8 +9,11 @@ export interface EnrolmentOptions {
   json: boolean;
   /** Also proves what changes the machine: console, power, one-shot boot. */
   act: boolean;
-  /** The machine's name, typed by a person who lets it be rebooted and switched off; null = ask on the terminal. */
-  confirm: string | null;
+  /**
+   * What a person lets happen: the machine's name for reboots and its power, `NAME/power-2` for the second way to that. What
+   * is not among them is asked on the terminal.
+   */
+  confirm: readonly string[];
   add: AddOptions;
   configure: ConfigureOptions;
 }
@@ -24,20 +28,24 @@ export interface AddOptions {
   host?: string;
   port?: string;
   user?: string;
+  /** Commands run by sudo: the user may use it without a password. */
+  sudo?: boolean;
   key?: string;
   fingerprint?: string;
   bmc?: string;
+  /** A file with its ways to power, in place of `bmc`. */
+  'power-file'?: string;
   console?: string;
   description?: string;
   /** `KEY=VALUE,KEY=VALUE` */
   labels?: string;
 }
 
-export const USAGE = `usage: peerlab machine check MACHINE --config FILE [--act [--confirm MACHINE]] [--json]
+export const USAGE = `usage: peerlab machine check MACHINE --config FILE [--act [--confirm MACHINE[,MACHINE/power-2…]]] [--json]
        peerlab machine add MACHINE --config FILE --host HOST --key FILE
-           [--port N] [--user NAME] [--fingerprint SHA256:…] [--bmc NAME]
+           [--port N] [--user NAME] [--sudo] [--fingerprint SHA256:…] [--bmc NAME | --power-file FILE]
            [--console sol[:BMC] | tcp:HOST:PORT | file:PATH] [--labels KEY=VALUE,…] [--description TEXT]
-           [--act [--confirm MACHINE]] [--json]
+           [--act [--confirm MACHINE[,MACHINE/power-2…]]] [--json]
        peerlab machine configure MACHINE --config FILE [--as NAME] [--all-modules] [--json]`;
 
 /** What a configuration may be called: run files and kernel/config know it by this. */
@@ -63,9 +71,11 @@ export function readOptions(argv: readonly string[]): EnrolmentOptions {
         host: { type: 'string' },
         port: { type: 'string' },
         user: { type: 'string' },
+        sudo: { type: 'boolean' },
         key: { type: 'string' },
         fingerprint: { type: 'string' },
         bmc: { type: 'string' },
+        'power-file': { type: 'string' },
         console: { type: 'string' },
         description: { type: 'string' },
         labels: { type: 'string' },
@@ -92,15 +102,21 @@ export function readOptions(argv: readonly string[]): EnrolmentOptions {
   const name = as ?? machine;
   if (verb === 'configure' && !CONFIGURATION_NAME.test(name))
     throw new OptionError(`"${name}" cannot name a configuration: give --as NAME, of small letters, digits and -`);
-  if (confirm !== undefined && confirm !== machine)
-    throw new OptionError(`--confirm ${confirm} is not the name of the machine, ${machine}`);
+  if (verb === 'configure' && name === OWN_CONFIG)
+    throw new OptionError(`"config: ${name}" is each machine's own configuration: give --as NAME, another name`);
+  const confirmed = confirm?.split(',') ?? [];
+  const unknown = confirmed.find(
+    (word) =>
+      word !== machine && !(word.startsWith(`${machine}/`) && /^power-[2-9]$/.test(word.slice(machine.length + 1))),
+  );
+  if (unknown !== undefined) throw new OptionError(`--confirm ${unknown} is not the name of the machine, ${machine}`);
   return {
     verb,
     config,
     machine,
     json: json === true,
     act: act === true,
-    confirm: confirm ?? null,
+    confirm: confirmed,
     add,
     configure: { as: name, allModules: allModules === true },
   };

@@ -2,6 +2,7 @@ import { CrashWatch } from '@peerlab/contracts';
 import type { Booted } from '../job/machine-connection.js';
 import { script } from '../machine/command.js';
 import { MachineError } from '../machine/errors.js';
+import { resetPower } from '../machine/power-ways.js';
 import type { ConsoleFollower } from '../machine/protocols.js';
 import { DeadlinePassed, formatSeconds, pause } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
@@ -93,7 +94,7 @@ export async function resetAndAwait(
 ): Promise<boolean> {
   if (machine.power === null) return false;
   note(`${machine.name} did not come back by itself; resetting it`);
-  await machine.power.reset(signal);
+  await resetPower(machine, note, signal);
   connection.forgetReboot();
   await connection.awaitBoot(notBootId, () => limitMs, signal);
   return true;

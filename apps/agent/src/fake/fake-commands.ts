@@ -149,10 +149,15 @@ const ACTIONS: Record<string, Action> = {
     channel.exit(machine.sysrq === 'refused' ? 1 : 0);
     await machine.rebootBySysrq();
   },
-  'module-identity': say(({ loadedModules }, { module }) => {
-    const buildId = loadedModules.get(String(module));
-    // As modinfo and the script print them: each with a line end of its own.
-    return `/lib/modules/x/updates/${String(module)}.ko\n\n${buildId === undefined ? '' : notesOf(buildId)}`;
+  'module-identity': say(({ kernel, loadedModules, moduleFiles, moduleTaints }, { module }) => {
+    const name = String(module);
+    const buildId = loadedModules.get(name);
+    return [
+      `file|${moduleFiles.get(name) ?? `/lib/modules/${kernel.release}/${name}.ko`}`,
+      `notes|${buildId === undefined ? '' : notesOf(buildId)}`,
+      `taint|${moduleTaints.get(name) ?? ''}`,
+      'srcversion|5D1E03A1F5F3B0E9D7C2A11',
+    ].join('\n');
   }),
   'suite-list': say(({ suites }, { suite }) => (suites[String(suite)] ?? []).map((test) => test.id).join('\n')),
   suite: async (machine, channel, { suite, skip }) => {
@@ -173,7 +178,8 @@ const ACTIONS: Record<string, Action> = {
     machine.oops('sysrq_handle_crash');
   },
   hardware: say(({ devices }) => devices.join('\n')),
-  way: say(({ iommuMode, redirects }, args) => {
+  way: say(({ running, iommuMode: mode, iommuModeOfCandidate, redirects }, args) => {
+    const iommuMode = running === 'candidate' ? (iommuModeOfCandidate ?? mode) : mode;
     // The topology that the path was planned for, but for what redirects.
     const bridges = args['kind'] === 'BUS_ADDR' || redirects ? ['01:00.0', '01:00.0'] : ['01:00.0', '02:00.0'];
     return ['provider', 'client']

@@ -26,6 +26,7 @@ export const FAKE_PACE: Pace = {
   lateCrashMs: 1_000,
   crashTextMs: 1_000,
   settleMs: 50,
+  devicesMs: 100,
   powerMs: 5_000,
   restoreMs: 20_000,
 };
@@ -126,6 +127,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     boot: createGrubBootSelect(),
     initramfs: options.initramfs === true ? createInitramfs(INITRAMFS_TOOLS) : null,
     power: options.power === false ? null : fake.power,
+    otherPower: [],
     watchdog: options.watchdog ?? null,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),

@@ -12,6 +12,8 @@ export type FakeBoot =
   | 'machine-check'
   | 'no-root'
   | 'hang'
+  /** It comes up to its login prompt, without a network card. */
+  | 'no-network'
   | 'garbage'
   | 'silent-reset'
   | 'wrong-build'
@@ -117,6 +119,8 @@ export class FakeMachine {
   sysrq: 'boots' | 'nothing' | 'refused' = 'boots';
   /** The boot loader does not see which entry was selected. */
   ignoresSelection = false;
+  /** The boot loader prints nothing when it takes the candidate. */
+  loaderIsSilent = false;
   /** The boot loader never clears the selection. */
   keepsSelection = false;
   /** Off and on again; null = the power cannot. */
@@ -138,6 +142,10 @@ export class FakeMachine {
   readonly installedModules = new Set<string>();
   /** Build-ids of the modules that modprobe finds, by name. */
   readonly loadedModules = new Map<string, string>();
+  /** The files that it takes, where they are not in the folder of modules itself; `(builtin)` = it is none. */
+  readonly moduleFiles = new Map<string, string>();
+  /** Letters of their taint. */
+  readonly moduleTaints = new Map<string, string>();
   /** Releases whose modules are not ours. */
   readonly foreignModules = new Set<string>();
   /** Files that no attempt has to change. */
@@ -157,6 +165,8 @@ export class FakeMachine {
   redirects = false;
   /** What the groups of both devices say. */
   iommuMode = '';
+  /** Where another kernel sets it up in another way. */
+  iommuModeOfCandidate: string | null = null;
   /** What its devices have counted, at each look at the candidate. */
   deviceErrors: string[] = [];
   /** Records that its firmware holds, by name. */
@@ -196,6 +206,7 @@ export class FakeMachine {
 
   get power(): Power {
     return {
+      name: 'power of the fake machine',
       reset: async () => {
         this.resets += 1;
         this.goDown();
@@ -333,7 +344,7 @@ export class FakeMachine {
 
   async #bootCandidate(): Promise<void> {
     const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
-    this.console('peerlab-grub: loading /boot/candidate');
+    if (!this.loaderIsSilent) this.console('peerlab-grub: loading /boot/candidate');
     const image = [...this.files].find(([path]) => path.endsWith('-vmlinuz'))?.[1];
     if (image !== undefined && !this.trusts(image)) {
       this.console('error: bad shim signature.', 'peerlab-grub: the image was not loaded');
@@ -372,6 +383,15 @@ export class FakeMachine {
         return;
       case 'hang':
         this.console(banner, '[    0.500000] peerlab: now I hang');
+        return;
+      case 'no-network':
+        this.console(
+          banner,
+          '[    2.100000] systemd[1]: Inserted module autofs4',
+          '[  OK  ] Reached target Multi-User System.',
+        );
+        // A prompt has no line end.
+        appendFileSync(this.settings.consoleFile, 'debian login: ');
         return;
       case 'lost-forever':
         this.console(banner);

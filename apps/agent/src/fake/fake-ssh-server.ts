@@ -131,6 +131,10 @@ export class FakeSshServer {
     this.#boundPort = (server.address() as AddressInfo).port;
   }
 
+  get connectionsOpen(): number {
+    return this.#connections.size;
+  }
+
   /** Breaks every connection; new ones are taken. */
   dropAll(): void {
     for (const connection of this.#connections) connection.end();

@@ -45,12 +45,13 @@ export class InProcessAgent {
       takesTests: true,
       send,
       sendHeartbeat: () => this.#link?.sendHeartbeat(),
+      onTaken: (machine) => this.#fleet?.vacate(machine),
       onReturned: (machine) => this.#fleet?.probe(machine),
       onOtherHardware: (machine) => this.#fleet?.probe(machine),
       pace: FAKE_PACE,
     });
     this.#worker = worker;
-    this.#fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
+    this.#fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, null);
     worker.start();
     this.#fleet.start();
     this.connect();

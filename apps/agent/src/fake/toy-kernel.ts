@@ -47,7 +47,7 @@ endif
 const TREE: Readonly<Record<string, string>> = {
   Makefile: MAKEFILE,
   Kbuild: '',
-  Kconfig: '',
+  Kconfig: 'config PCI_P2PDMA\n\tbool\n\nconfig HSA_AMD_P2P\n\tbool\n',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
   'scripts/diffconfig': '#!/bin/sh\necho " MODULE_SIG y -> n"\necho "+TOY y"\n',
   'init/main.c': 'int start;\n',

@@ -134,18 +134,32 @@ describe('configuration space', () => {
     expect(pcieTypeOf(Buffer.alloc(16))).toBeUndefined();
   });
 
-  it('splits lspci output by function', () => {
+  it('is a line for each function, and no other line', () => {
     const spaces = parseConfigSpace([
-      '0000:00:00.0 Host',
-      '00: 86 80 c0',
+      '0000:00:00.0 86 80 c0',
+      '10000:e1:00.0 01 02 ff',
+      '0000:00:02.0 1 02',
+      'nonsense 00',
       '',
-      '0000:00:01.0 VGA',
-      '00: 01 02',
-      '100: ff',
     ]);
     expect([...spaces].map(([address, bytes]) => [address, [...bytes]])).toEqual([
       ['0000:00:00.0', [0x86, 0x80, 0xc0]],
-      ['0000:00:01.0', [1, 2, 0xff]],
+      ['10000:e1:00.0', [1, 2, 0xff]],
     ]);
   });
+});
+
+it('names functions as lspci of the machine does, where it knows them', () => {
+  const lines = [
+    '0000:03:00.0 "RAM memory" "Red Hat, Inc." "Inter-VM shared memory" -r01 -p00 "Red Hat, Inc." "QEMU Virtual Machine"',
+    '0000:02:00.0 "PCI bridge" "Texas Instruments" "Device 8233" -r01 "" ""',
+    '0000:01:00.0 "Class 00ff" "Vendor 1234" "Device 11e8"',
+    'pcilib: Cannot open "/proc/bus/pci"',
+  ];
+  const inventory = parseInventory(`${sample('v-switch')}@names\n${lines.join('\n')}\n`);
+  const named = inventory.functions.filter(({ names }) => names !== undefined);
+  expect(named.map(({ address, names }) => [address, names?.vendor, names?.device])).toEqual([
+    ['0000:02:00.0', 'Texas Instruments', null],
+    ['0000:03:00.0', 'Red Hat, Inc.', 'Inter-VM shared memory'],
+  ]);
 });

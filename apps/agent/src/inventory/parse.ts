@@ -15,10 +15,10 @@ const ACS_CAPABILITY = 0x000d;
 const EXTENDED_START = 0x100;
 /** Bytes of a function's configuration space. */
 const CONFIG_BYTES = 4096;
-/** Longest line of `lspci -xxxx`: an address and sixteen bytes. */
-const CONFIG_LINE_MAX = 64;
-/** Characters of any other line that are looked at: a path in sysfs takes at most 4096. */
+/** Characters of a line that are looked at: configuration space takes 12 KiB, a path in sysfs at most 4096. */
 const LINE_MAX = 16 * 1024;
+
+const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 const word = (value: string): string => cleanText(value, INVENTORY_WORD_MAX);
 const text = (value: string | undefined): string => cleanText(value ?? '', INVENTORY_TEXT_MAX);
@@ -40,27 +40,28 @@ function sectionsOf(output: string): Map<string, string[]> {
   return sections;
 }
 
-/** Configuration space by address, from `lspci -D -xxxx`. */
+/** Configuration space by address, from lines of an address and bytes in hex; lines of another form are left out. */
 export function parseConfigSpace(lines: readonly string[]): Map<string, Buffer> {
-  const spaces = new Map<string, Buffer>();
-  let address = '';
-  let bytes: number[] = [];
-  const close = (): void => {
-    if (address !== '') spaces.set(address, Buffer.from(bytes));
-  };
-  for (const line of lines) {
-    const head = /^([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) /.exec(line);
-    const data = line.length > CONFIG_LINE_MAX ? null : /^[0-9a-f]{2,3}: ((?:[0-9a-f]{2} ?)+)$/.exec(line);
-    if (head !== null) {
-      close();
-      address = head[1] ?? '';
-      bytes = [];
-    } else if (data !== null && bytes.length < CONFIG_BYTES) {
-      for (const byte of (data[1] ?? '').trim().split(' ')) bytes.push(Number.parseInt(byte, 16));
-    }
-  }
-  close();
-  return spaces;
+  return new Map(
+    lines.flatMap((line): [string, Buffer][] => {
+      const [address = ''] = line.split(' ', 1);
+      const bytes = line.slice(address.length).replaceAll(' ', '');
+      const isWhole = bytes.length <= 2 * CONFIG_BYTES && bytes.length % 2 === 0 && /^[0-9a-f]*$/.test(bytes);
+      return isWhole && PCI_ADDRESS.test(address) ? [[address, Buffer.from(bytes, 'hex')]] : [];
+    }),
+  );
+}
+
+/** Names by address, from `lspci -D -mm`: an address, then class, vendor and device in quotes. It calls what it does not know by its id. */
+export function parseNames(lines: readonly string[]): Map<string, NonNullable<PciFunction['names']>> {
+  return new Map(
+    lines.flatMap((line): [string, NonNullable<PciFunction['names']>][] => {
+      const [address = '', , , vendor = '', , device = ''] = line.split('"', 7);
+      if (!PCI_ADDRESS.test(address.trim()) || vendor === '' || /^Vendor [0-9a-f]{4}$/.test(vendor)) return [];
+      const isNamed = device !== '' && !/^Device [0-9a-f]{4}$/.test(device);
+      return [[address.trim(), { vendor: word(vendor), device: isNamed ? word(device) : null }]];
+    }),
+  );
 }
 
 /** The ACS control register, or null for a function without that capability. */
@@ -105,7 +106,6 @@ export function pcieTypeOf(config: Buffer | undefined): PciFunction['pcieType'] 
 
 const hex = (value: string, digits: number): string => value.replace(/^0x/, '').toLowerCase().padStart(digits, '0');
 
-const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 const BAR = /^(0x[0-9a-f]{1,16})-(0x[0-9a-f]{1,16})$/i;
 
 function barSizes(field: string): number[] {
@@ -152,6 +152,11 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
   };
 }
 
+function named(fn: PciFunction, names: ReturnType<typeof parseNames>): PciFunction {
+  const found = names.get(fn.address);
+  return found === undefined ? fn : { ...fn, names: found };
+}
+
 /** What older agents do not read: absent where the line has none of it. */
 function extras(
   { rdma, physical, management }: Record<'rdma' | 'physical' | 'management', string | undefined>,
@@ -193,6 +198,7 @@ export function parseInventory(output: string): Inventory {
     throw new Error(`the machine shows ${functions.length} PCI functions, an inventory holds ${FUNCTIONS_MAX}`);
   }
   const config = parseConfigSpace(section('config'));
+  const names = parseNames(section('names').slice(0, FUNCTIONS_MAX));
   const read = Inventory.safeParse({
     cpu: {
       vendor: text(cpu.get('vendor_id')),
@@ -214,7 +220,7 @@ export function parseInventory(output: string): Inventory {
       buildId: buildIdOfNotes(notes),
       commandLine: cleanText(commandLine, COMMAND_LINE_MAX),
     },
-    functions: functions.map((line) => parseFunction(line, config)),
+    functions: functions.map((line) => named(parseFunction(line, config), names)),
   });
   if (read.success) return read.data;
   const problems = read.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.')}: ${issue.message}`);

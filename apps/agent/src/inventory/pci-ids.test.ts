@@ -40,9 +40,9 @@ it('names functions by the first list that there is, and nothing without one', a
   await rm(folder, { recursive: true });
 });
 
-it('takes time in proportion to the list', () => {
+it('takes time in proportion to the list', async () => {
   const functions = sampleInventory('BUS_ADDR').functions;
-  const growth = growthOf(
+  const growth = await growthOf(
     (size) => '\t'.repeat(size),
     (text) => parsePciIds(text, functions),
   );

@@ -31,12 +31,12 @@ export function parsePciIds(text: string, functions: readonly Pick<PciFunction, 
   return names;
 }
 
-/** The inventory with the names of its functions, for people; what the list does not name stays without. */
+/** The inventory with the names of its functions, for people; what the list does not name keeps the name that the machine gives it, if any. */
 export function withNames(inventory: Inventory, names: PciNames): Inventory {
   const functions = inventory.functions.map((fn) => {
     const vendor = names.get(fn.vendor);
     const device = names.get(`${fn.vendor}:${fn.device}`) ?? null;
-    return vendor === undefined ? fn : { ...fn, names: { vendor, device } };
+    return vendor === undefined ? fn : { ...fn, names: { vendor, device: device ?? fn.names?.device ?? null } };
   });
   return { ...inventory, functions };
 }

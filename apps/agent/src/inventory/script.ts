@@ -1,23 +1,28 @@
 import { COMMAND_LINE_MAX } from '@peerlab/contracts';
 import { NOTES_MAX_BYTES } from '../job/kernel-identity.js';
 import { script } from '../machine/command.js';
+import { findManagementDevices } from './management-devices.js';
 
 /**
- * Bytes of the whole output. Configuration space takes 14 KiB per function in this form: a thousand functions fit.
+ * Bytes of the whole output. Configuration space takes 12 KiB per function in this form: a thousand functions fit.
  */
 export const INVENTORY_MAX_BYTES = 16 * 1024 * 1024;
+/** Bytes of a function's configuration space. */
+const CONFIG_BYTES = 4096;
+/** Of what lspci says: a hundred a function. */
+const NAMES_MAX_BYTES = 512 * 1024;
 
 /**
  * Reads the whole inventory in one command: plain reads of /proc and /sys, with hardly a process
  * started per function, because a fork costs 20 ms on an emulated machine. Sections begin with
  * `@name`; a PCI function is one line of `|`-separated fields. What every machine has, and what decides about paths,
- * must be readable: it exits with 1 and names what is not, since a missing part would read as a device without it.
+ * must be readable: it exits with 1 and names what is not, since a missing part would read as a device without it. Names
+ * are for people: a machine without lspci has none.
  */
 const BODY = `
 export LC_ALL=C
 fail() { echo "$1" >&2; exit 1; }
 read_file() { value=; [ -r "$1" ] && read -r value < "$1" 2>/dev/null; :; }
-command -v lspci >/dev/null || fail "lspci is missing; install pciutils on this machine"
 echo @kernel; uname -r | head -c 256; head -c ${COMMAND_LINE_MAX} /proc/cmdline || fail "/proc/cmdline cannot be read"
 if [ -e /sys/kernel/notes ]; then
   notes=$(od -An -v -tx1 -N ${NOTES_MAX_BYTES} /sys/kernel/notes) || fail "/sys/kernel/notes cannot be read"
@@ -33,12 +38,7 @@ for name in sys_vendor product_name board_name bios_version; do
 done
 echo @iommu
 for file in /sys/kernel/iommu_groups/*/type; do [ -r "$file" ] && { read_file "$file"; echo "$value"; break; }; done
-# The interface of the address that the agent reached, as SSH tells it.
-management=
-if [ -n "$SSH_CONNECTION" ]; then
-  set -- $SSH_CONNECTION
-  management=$(ip -o addr show to "$3" 2>/dev/null | awk 'NR == 1 { sub(/@.*/, "", $2); print $2 }')
-fi
+${findManagementDevices()}
 echo @functions
 for device in /sys/bus/pci/devices/*; do
   [ -e "$device" ] || continue
@@ -64,12 +64,18 @@ for device in /sys/bus/pci/devices/*; do
   rdma=; for link in infiniband/*; do [ ! -e "$link" ] || rdma="$rdma \${link##*/}"; done
   value=; [ ! -e physfn ] || value=$(cd -P physfn && echo "\${PWD##*/}") || fail "$PWD/physfn cannot be read"
   line="$line|$rdma|$value"
-  value=; for link in net/*; do [ "\${link##*/}" != "$management" ] || value=management; done
+  value=; for link in net/*; do case " $management " in *" \${link##*/} "*) value=management ;; esac; done
   echo "$line|$value|$mode"
 done
 cd /
 echo @config
-lspci -D -xxxx || fail "lspci could not read the configuration space of all PCI functions"
+for device in /sys/bus/pci/devices/*; do
+  [ -e "$device" ] || continue
+  printf %s "\${device##*/}"
+  od -An -v -tx1 -w${CONFIG_BYTES} -N ${CONFIG_BYTES} "$device/config" || fail "$device/config cannot be read"
+done
+echo @names
+command -v lspci >/dev/null && timeout -k 2 20 lspci -D -mm 2>/dev/null | head -c ${NAMES_MAX_BYTES}
 exit 0`;
 
 export const INVENTORY_COMMAND = script('inventory', {}, BODY);

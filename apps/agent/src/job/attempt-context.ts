@@ -14,9 +14,11 @@ import { KernelLog } from './kernel-log.js';
 import type { DeviceErrors } from './device-errors.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { Meetings } from './meetings.js';
+import type { Way } from './way.js';
 import type { KernelSymbols } from '../symbols/kernel-symbols.js';
 import type { PeerFacts } from './peer-facts.js';
 import type { MachineRecords } from './machine-record.js';
+import type { BundleModule } from './modules-archive.js';
 import type { Pace } from './pace.js';
 import type { RestoreContext } from './restore-context.js';
 import { SerialRecorder } from './serial-recorder.js';
@@ -64,16 +66,22 @@ export class AttemptContext implements RestoreContext {
   readonly #broken = new AbortController();
   /** The kernel that was found, and that has to run again in the end. */
   defaultKernel: KernelIdentity | null = null;
+  /** How its devices are connected under that kernel. */
+  way: Way | null = null;
   /** The machine is not what its inventory says: that is to be read again. */
   hasOtherHardware = false;
   /** The kernel under test, once proven. */
   candidate: KernelIdentity | null = null;
   /** What its devices had counted when it came up; null = it did not, or that could not be read. */
   deviceErrors: DeviceErrors | null = null;
-  /** Build-ids of the modules that the run and the machine's drivers load, by the kernel's name for them. */
-  moduleBuildIds: ReadonlyMap<string, string> = new Map();
+  /** What the bundle has of the modules that the run, its suites and the machine's drivers load, by the kernel's name for them. */
+  bundleModules: ReadonlyMap<string, BundleModule> = new Map();
+  /** What was said of modules: they are loaded at each boot of the candidate. */
+  readonly toldModules = new Set<string>();
   /** Drivers of the machine that have a result: the candidate may boot several times. */
   readonly toldDrivers = new Set<string>();
+  /** It was said how the candidate prints to the console: it may boot several times. */
+  toldConsole = false;
   /** Signs the candidate, which this machine would not boot otherwise; null = it boots as it is. */
   signsWith: KernelSigner | null = null;
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */

@@ -1,9 +1,11 @@
 import { cleanText } from '@peerlab/contracts';
+import { findManagementDevices } from '../inventory/management-devices.js';
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
+import { JobFailure } from './failure.js';
 import { moduleName } from './modules-archive.js';
 
-/** What a kernel needs before it can mount the root file system of a machine. */
+/** What a kernel needs before it can mount the root file system of a machine, and before the agent reaches it. */
 export interface BootChain {
   /** `/dev/mapper/server-root (ext4)`, for people. */
   root: string;
@@ -15,22 +17,37 @@ export interface BootChain {
   missing: string[];
   /** Programs that have to be in its initramfs: `lvm`. */
   tools: string[];
+  /** The way of the agent's connection; null = the machine does not tell which device carries it. */
+  network: NetworkChain | null;
+}
+
+/** The network devices that carry the agent's connection, with their drivers. No initramfs needs those. */
+export interface NetworkChain {
+  /** `bond0 (eth0 eth1)`, for people. */
+  devices: string;
+  /** Drivers that the candidate has, built in or as modules, by the kernel's names. */
+  drivers: string[];
+  /** What it has not: `e1000e, for 0000:00:02.0`. */
+  missing: string[];
 }
 
 const OUTPUT_MAX_BYTES = 256 * 1024;
 const TEXT_MAX = 200;
 const LINES_MAX = 1000;
 const READ_MS = 120_000;
+/** Before the kind of a line about the network. */
+const NETWORK = 'network-';
 
 /**
  * Walks from the root file system down to the PCI function that carries it, as sysfs shows it on the default kernel, and
  * asks the modules of the kernel `release` for each part: `module|WHAT|NAME`, `builtin|WHAT|NAME`, `missing|WHAT|NAME`,
- * `tool|NAME`. A driver that the default kernel itself cannot have as a module (a PCIe port) is left out.
+ * `tool|NAME`. The same with `network-` in front for the network devices that carry the agent's connection. A driver that the
+ * default kernel itself cannot have as a module (a PCIe port) is left out.
  * @param root what stands before /sys; for tests
  */
 export const bootChainScript = (release: string, root = ''): string => `
 export LC_ALL=C
-release=${quote(release)} sys=${root}/sys seen=
+release=${quote(release)} sys=${root}/sys seen= part=
 depends() { modprobe -S "$1" --ignore-install --show-depends "$2" 2>/dev/null; }
 # need WHAT NAME...: the first of the names that the kernel has. What it depends on comes along with it, and is not
 # asked for: some of that is only wished for.
@@ -41,13 +58,13 @@ need() {
     [ -n "$name" ] || continue
     found=$(depends "$release" "$name" | tail -n 1); found=\${found% }
     case $found in
-    "insmod "*) found=\${found##*/}; echo "module|$what|\${found%%.ko*}" ;;
-    "builtin "*) echo "builtin|$what|\${found#builtin }" ;;
+    "insmod "*) found=\${found##*/}; echo "\${part}module|$what|\${found%%.ko*}" ;;
+    "builtin "*) echo "\${part}builtin|$what|\${found#builtin }" ;;
     *) continue ;;
     esac
     return
   done
-  echo "missing|$what|$first"
+  echo "\${part}missing|$what|$first"
 }
 device() {
   local at module alias
@@ -98,34 +115,82 @@ if [ "$fs" = btrfs ]; then
     for member in "\${link%/*}"/*; do block "\${member##*/}"; done
   done
 fi
+${findManagementDevices('"$sys"')}
+[ -z "$management" ] || echo "network|\${management%% *}|\${management#"\${management%% *}"}"
+part=network-
+for name in $management; do
+  at=$sys/class/net/$name
+  if [ -e "$at/device" ]; then device "$(cd -P "$at/device" && pwd)"; continue; fi
+  # The kernel names the kinds of virtual devices as the aliases of their drivers do.
+  kind=$(sed -n 's/^DEVTYPE=//p' "$at/uevent" 2>/dev/null)
+  case $kind in '') continue ;; bond) driver=bonding ;; vlan) driver=8021q ;; *) driver=$kind ;; esac
+  if depends "$(uname -r)" "$driver" >/dev/null; then need "$name" "$driver" "rtnl-link-$kind"; fi
+done
 exit 0`;
 
 /** Reads what the script printed. */
 export function parseBootChain(text: string): BootChain {
-  const sets = {
-    module: new Set<string>(),
-    builtin: new Set<string>(),
-    missing: new Set<string>(),
-    tool: new Set<string>(),
-  };
+  const names = (): Record<'module' | 'builtin' | 'missing', Set<string>> => ({
+    module: new Set(),
+    builtin: new Set(),
+    missing: new Set(),
+  });
+  const [ofRoot, ofNetwork, tools] = [names(), names(), new Set<string>()];
   let root = '';
+  let devices: string | null = null;
   for (const line of text.split('\n', LINES_MAX)) {
-    const [kind = '', what = '', name = ''] = line.split('|').map((word) => cleanText(word, TEXT_MAX));
-    if (kind === 'root') root = `${what} (${name})`;
-    else if (kind === 'module' || kind === 'builtin') sets[kind].add(moduleName(name));
+    const [word = '', what = '', name = ''] = line.split('|').map((each) => cleanText(each, TEXT_MAX));
+    const isNetwork = word.startsWith(NETWORK);
+    const kind = isNetwork ? word.slice(NETWORK.length) : word;
+    const sets = isNetwork ? ofNetwork : ofRoot;
+    if (kind === 'module' || kind === 'builtin') sets[kind].add(moduleName(name));
     else if (kind === 'missing') sets.missing.add(`${name}, for ${what}`);
-    else if (kind === 'tool') sets.tool.add(what);
+    else if (word === 'root') root = `${what} (${name})`;
+    else if (word === 'network') devices = name === '' ? what : `${what} (${name.trim()})`;
+    else if (word === 'tool') tools.add(what);
   }
   return {
     root,
-    modules: [...sets.module],
-    builtin: [...sets.builtin],
-    missing: [...sets.missing],
-    tools: [...sets.tool],
+    modules: [...ofRoot.module],
+    builtin: [...ofRoot.builtin],
+    missing: [...ofRoot.missing],
+    tools: [...tools],
+    network:
+      devices === null
+        ? null
+        : { devices, drivers: [...ofNetwork.builtin, ...ofNetwork.module], missing: [...ofNetwork.missing] },
   };
 }
 
-/** The chain of the machine's root for the kernel `release`, whose modules are installed already. */
+/**
+ * Throws JobFailure `request` for a kernel whose configuration lacks a driver on the way to the root of `machine`, or on that of
+ * the agent's connection to it: with the drivers, and what to build instead.
+ */
+export function checkBootChain(chain: BootChain, release: string, machine: string): void {
+  const remedy = `build it with a configuration that has these as modules or built in, such as one that "peerlab machine configure ${machine}" makes`;
+  if (chain.missing.length > 0) {
+    throw new JobFailure(
+      'request',
+      `${release} cannot mount the root of ${machine}, ${chain.root}: it has not ${chain.missing.join('; ')}; ${remedy}`,
+    );
+  }
+  const { network } = chain;
+  if (network === null || network.missing.length === 0) return;
+  throw new JobFailure(
+    'request',
+    `${release} would not be reached on ${machine}, whose connection to the agent goes over ${network.devices}: it has not ` +
+      `${network.missing.join('; ')}; ${remedy}`,
+  );
+}
+
+/** For the log: what the candidate has for the agent's connection. */
+export function describeNetwork({ network }: BootChain): string {
+  if (network === null)
+    return 'which network device carries the connection is not known; its driver was not looked for';
+  return `network ${network.devices}: ${network.drivers.join(' ') || 'no driver that a kernel could lack'}`;
+}
+
+/** The chain of the machine's root and network for the kernel `release`, whose modules are installed already. */
 export async function readBootChain(session: Session, release: string, signal: AbortSignal): Promise<BootChain> {
   const text = await output(session, script('boot-chain', { release }, bootChainScript(release)), {
     timeoutMs: READ_MS,
@@ -135,14 +200,29 @@ export async function readBootChain(session: Session, release: string, signal: A
   return parseBootChain(text);
 }
 
-/** Modules and programs of the chain that an initramfs with these files has not. */
-export function lackingFiles(chain: BootChain, files: readonly string[]): string[] {
-  const names = new Set(files.map((file) => file.slice(file.lastIndexOf('/') + 1)));
+/** A file in a folder of programs. */
+const PROGRAM = /(?:^|\/)s?bin\/[^/]+$/;
+
+/** What does the work of a program where systemd runs the initramfs. */
+const INSTEAD: Readonly<Record<string, string>> = { cryptsetup: 'lib/systemd/systemd-cryptsetup' };
+
+/**
+ * Modules and programs of the chain that an initramfs with these files has not. Names of programs are also those of folders
+ * (`etc/lvm`, `usr/lib/cryptsetup`) and of scripts of the tool itself (`hooks/mdadm`): a program lies in a bin or sbin.
+ */
+export function lackingFiles(chain: Pick<BootChain, 'modules' | 'tools'>, files: readonly string[]): string[] {
+  const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
+  const names = files.map(nameOf);
   const modules = new Set(
-    [...names].flatMap((name) => (name.includes('.ko') ? [moduleName(name.replace(/\.ko.*$/, ''))] : [])),
+    names.flatMap((name) => (name.includes('.ko') ? [moduleName(name.slice(0, name.indexOf('.ko')))] : [])),
   );
+  const programs = new Set(files.filter((file) => PROGRAM.test(file)).map(nameOf));
+  const hasInstead = (path: string | undefined): boolean =>
+    path !== undefined && files.some((file) => file === path || file.endsWith(`/${path}`));
   return [
     ...chain.modules.filter((module) => !modules.has(module)).map((module) => `the module ${module}`),
-    ...chain.tools.filter((tool) => !names.has(tool)).map((tool) => `the program ${tool}`),
+    ...chain.tools
+      .filter((tool) => !programs.has(tool) && !hasInstead(INSTEAD[tool]))
+      .map((tool) => `the program ${tool}`),
   ];
 }

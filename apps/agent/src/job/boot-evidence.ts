@@ -14,6 +14,8 @@ export type BootEvidence =
   /** The loader or the firmware refused it for its signature. */
   | { kind: 'not-trusted'; message: string; fromSeq: number }
   | { kind: 'started'; fromSeq: number }
+  /** Programs ran on it, of the system or of its initramfs. `message` is the line that proves it. */
+  | { kind: 'user-space'; message: string; fromSeq: number }
   /** The loader took it; it printed nothing. */
   | { kind: 'loaded'; fromSeq: number }
   /** `crash`: title of a crash of the kernel that was told to reboot. */
@@ -48,6 +50,18 @@ const NO_ROOT: readonly (readonly string[])[] = [
 /** What initramfs-tools print first; a few lines later comes the row that names what is missing. */
 const NAMELESS = 'Gave up waiting for root file system device';
 
+/**
+ * What systemd, sysvinit and getty print on a console: all words of one row. A dracut initramfs has a systemd of its own, whose lines are
+ * no others.
+ */
+const USER_SPACE: readonly (readonly string[])[] = [
+  ['systemd[1]: '],
+  ['[  OK  ] '],
+  ['INIT: ', 'booting'],
+  ['INIT: Entering runlevel'],
+  [' login: '],
+];
+
 /** Times that a loader takes an entry that was selected for one boot: more is a loop. */
 const LOADS_MAX = 3;
 
@@ -62,7 +76,10 @@ export class BootEvidenceReader {
   readonly #watch = new CrashWatch();
   #loaded: number | null = null;
   #loads = 0;
+  /** The loader's mark was counted, and the first line that belongs to it has not come. */
+  #awaitsBanner = false;
   #started: number | null = null;
+  #userSpace: { message: string; fromSeq: number } | null = null;
   /** Another kernel booted after it: what that one prints is not the candidate's. */
   #over = false;
   #noRoot: { message: string; fromSeq: number } | null = null;
@@ -81,10 +98,16 @@ export class BootEvidenceReader {
     for (const line of lines) this.#pushLine(line);
   }
 
+  /** The last line of all, which may have no end: a prompt has none. */
+  pushLast(text: string, seq: number): void {
+    if (this.#started !== null && !this.#over) this.#lookForUserSpace(`${text} `, seq);
+  }
+
   get evidence(): BootEvidence {
     const { crash } = this.#watch;
     if (this.#noRoot !== null) return { kind: 'no-root', ...this.#noRoot };
     if (crash !== null) return { kind: 'crash', signature: crash.title, fromSeq: crash.startLine };
+    if (this.#userSpace !== null) return { kind: 'user-space', ...this.#userSpace };
     if (this.#started !== null) return { kind: 'started', fromSeq: this.#started };
     if (this.#notLoaded !== null) {
       const { isUntrusted, message, fromSeq } = this.#notLoaded;
@@ -94,9 +117,17 @@ export class BootEvidenceReader {
     return { kind: 'nothing', crash: this.#before.crash?.title ?? null };
   }
 
-  /** The loader takes the candidate at every boot, although it was selected for one. */
+  /**
+   * The loader takes the candidate at every boot, although it was selected for one. Some loaders print no mark: then the
+   * candidate's first line counts.
+   */
   get loops(): boolean {
     return this.#loads > LOADS_MAX;
+  }
+
+  /** The loader said that it took the candidate. */
+  get isMarked(): boolean {
+    return this.#loaded !== null;
   }
 
   #pushLine({ seq, text }: SerialLine): void {
@@ -104,9 +135,15 @@ export class BootEvidenceReader {
     if (line?.kind === 'loading') {
       this.#loaded ??= seq;
       this.#loads += 1;
+      this.#awaitsBanner = true;
     }
     const isBanner = text.includes(`Linux version ${this.#release} `);
-    if (isBanner) this.#started ??= seq;
+    const isOther = !isBanner && text.includes('Linux version ');
+    if (isBanner) {
+      this.#started ??= seq;
+      if (!this.#awaitsBanner) this.#loads += 1;
+    }
+    if (isBanner || isOther) this.#awaitsBanner = false;
     if (this.#loaded === null && this.#started === null) {
       // Firmware that refuses our entry never takes it.
       if (line?.kind === 'not-loaded' && line.untrusted !== undefined) {
@@ -115,7 +152,7 @@ export class BootEvidenceReader {
       this.#before.push(text, seq);
       return;
     }
-    if (!isBanner && text.includes('Linux version ')) this.#over = true;
+    if (isOther) this.#over = true;
     if (this.#over) return;
     this.#watch.push(text, seq);
     if (this.#started !== null) {
@@ -123,6 +160,7 @@ export class BootEvidenceReader {
         const { message, fromSeq } = this.#noRoot ?? { message: NAMELESS, fromSeq: seq };
         if (message.includes(NAMELESS)) this.#noRoot = { message: cleanText(text.trim(), MESSAGE_MAX), fromSeq };
       }
+      this.#lookForUserSpace(text, seq);
       return;
     }
     // What GRUB complains of between our mark and the failure is its reason; it complains before good boots, too.
@@ -135,5 +173,10 @@ export class BootEvidenceReader {
           ? (this.#error ?? { message: 'no reason given', fromSeq: seq, isUntrusted: false })
           : { message: line.untrusted, fromSeq: seq, isUntrusted: true };
     }
+  }
+
+  #lookForUserSpace(text: string, seq: number): void {
+    if (this.#userSpace !== null || !USER_SPACE.some((row) => row.every((words) => text.includes(words)))) return;
+    this.#userSpace = { message: cleanText(text.trim(), MESSAGE_MAX), fromSeq: seq };
   }
 }

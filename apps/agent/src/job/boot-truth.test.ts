@@ -106,7 +106,7 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
     fake.ignoresSelection = true;
     resetEndsTheHang();
     const { failure, restored, events } = await runAttempt();
-    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot', trouble: 'fallback' });
     expect(failure?.message).toContain("neither GRUB's mark nor the candidate's first line is on the console");
     expect(bootResult(events)).toBeNull();
     expect(restored).toBe(true);
@@ -117,7 +117,7 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
     await setUp();
     fake.ignoresSelection = true;
     const { failure, events } = await runAttempt();
-    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot', trouble: 'not-taken' });
     expect(failure?.message).toContain('the selection still stands');
     expect(bootResult(events)).toBeNull();
     expect(fake.nextEntry).toBeNull();
@@ -139,7 +139,47 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
     fake.candidateBoots = ['silent-reset'];
     const { failure } = await runAttempt();
     expect(failure?.class).toBe('infrastructure');
+    expect(failure?.trouble).toBeUndefined();
     expect(failure?.message).toContain('configure console:');
+  });
+});
+
+describe('a boot that no kernel is to blame for', () => {
+  /** Nothing is selected although the loader says so: an entry that it does not find looks like this. */
+  function losesSelection(): () => void {
+    const { boot } = lab.machine;
+    Object.assign(lab.machine, { boot: { ...boot, selectOnce: () => Promise.resolve() } });
+    return () => Object.assign(lab.machine, { boot });
+  }
+  /** The loader's mark is not on the console, such as one of GRUB that has none, or of systemd-boot. */
+  function hidesMark(): void {
+    const { boot } = lab.machine;
+    Object.assign(lab.machine, { boot: { ...boot, readLine: () => null } });
+  }
+
+  it('is told as the machine’s own where nothing has ever come up, and where the loader’s mark was seen before', async () => {
+    await setUp();
+    const finds = losesSelection();
+    const never = await runAttempt();
+    expect(never.failure?.message).toContain('GRUB used up the selection and did not take the entry');
+    expect(never.failure?.trouble).toBe('not-taken');
+    finds();
+    expect((await runAttempt()).failure).toBeNull();
+    expect(records.read('v-switch').markedBy).toBe('GRUB');
+    losesSelection();
+    expect((await runAttempt()).failure?.trouble).toBe('not-taken');
+  });
+
+  it('is not where a candidate that prints nothing would leave the same', async () => {
+    await setUp();
+    hidesMark();
+    expect((await runAttempt()).failure).toBeNull();
+    expect(records.read('v-switch').markedBy).toBeNull();
+    losesSelection();
+    const { failure } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(failure?.message).toContain('used up the selection');
+    expect(failure?.trouble).toBeUndefined();
   });
 });
 
@@ -160,6 +200,38 @@ describe('a candidate that finds no root file system', () => {
   });
 });
 
+describe('a candidate that comes up to its login prompt and never answers on the network', () => {
+  it('is the lab’s until a kernel of its configuration has come up there, and a finding then', async () => {
+    await setUp();
+    fake.candidateBoots = ['no-network'];
+    const first = await runAttempt();
+    expect(first.failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(first.failure?.message).toMatch(
+      /reached user space \("\[.*systemd\[1\]: Inserted module autofs4"\) and never answered on the network: no answer within .*; last serial line: debian login:; no kernel of this configuration has come up on v-switch yet/,
+    );
+    expect(bootResult(first.events)).toBeNull();
+    expect(first.restored).toBe(true);
+    expect(fake.resets).toBe(1);
+    fake.candidateBoots = ['up'];
+    expect((await runAttempt()).failure).toBeNull();
+    fake.candidateBoots = ['no-network'];
+    const third = await runAttempt();
+    expect(third.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(third.failure?.message).toMatch(/never answered on the network: no answer .*login:$/);
+    expect(bootResult(third.events)).toBe('timeout');
+    expect(third.restored).toBe(true);
+  });
+
+  it('is told apart from one that hangs in the kernel, a finding at once', async () => {
+    await setUp();
+    fake.candidateBoots = ['hang'];
+    const { failure, events } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(failure?.message).toContain('hung at boot');
+    expect(bootResult(events)).toBe('timeout');
+  });
+});
+
 describe('a selection that the loader does not clear', () => {
   it('is cleared on the running candidate before anything reboots, and the machine is restored', async () => {
     await setUp();
@@ -171,15 +243,22 @@ describe('a selection that the loader does not clear', () => {
     expect(fake.nextEntry).toBeNull();
   });
 
-  it('ends before the machine’s time is up; the crash stands, and the machine goes into quarantine', async () => {
-    await setUp({ bootSeconds: 60 });
-    fake.keepsSelection = true;
-    fake.candidateBoots = ['panic', 'panic', 'panic', 'panic', 'hang'];
-    const { failure, restored, notes } = await runAttempt({ recoverMs: 500, firmwareMs: 200, restoreMs: 3_000 });
-    expect(failure?.class).toBe('kernel-crash');
-    expect(restored).toBe(false);
-    expect(notes).toContain('GRUB takes the candidate at every boot');
-  });
+  it.each([
+    ['a loader that says so', false],
+    ['a loader that prints nothing', true],
+  ])(
+    'ends before the machine’s time is up, with %s; the crash stands, and the machine goes into quarantine',
+    async (_, isSilent) => {
+      await setUp({ bootSeconds: 60 });
+      fake.loaderIsSilent = isSilent;
+      fake.keepsSelection = true;
+      fake.candidateBoots = ['panic', 'panic', 'panic', 'panic', 'hang'];
+      const { failure, restored, notes } = await runAttempt({ recoverMs: 500, firmwareMs: 200, restoreMs: 3_000 });
+      expect(failure?.class).toBe('kernel-crash');
+      expect(restored).toBe(false);
+      expect(notes).toContain('GRUB takes the candidate at every boot');
+    },
+  );
 });
 
 describe('a machine that is booting', () => {
@@ -224,6 +303,12 @@ describe('the time that the firmware takes', () => {
     expect(allowance()).toBe(30_000);
     records.update('v-switch', { firmwareMs: [100_000, 200_000, 150_000, 120_000, 110_000] });
     expect(allowance()).toBe(300_000);
+    // Slow boots of long ago count no more, also where an older agent has remembered them.
+    const later = [50_000, 40_000, 50_000, 60_000, 50_000, 40_000, 50_000, 40_000];
+    records.update('v-switch', { firmwareMs: [880_000, ...later] });
+    expect(allowance()).toBe(90_000);
+    new FirmwareTime('v-switch', 900_000, records, () => undefined).learn(100_000);
+    expect(records.read('v-switch').firmwareMs).toEqual([...later.slice(1), 100_000]);
   });
 });
 
@@ -257,6 +342,54 @@ describe('a machine that', () => {
     expect(restored).toBe(true);
     expect(fake.resets).toBe(0);
     expect(notes).toContain('once more after a time without power');
+  });
+
+  const GPU = '0000:03:00.0 10de:2330';
+  const WHOLE = ['memory 527992236', `${GPU} x16/16 16777216,0,137438953472,0,33554432,0`];
+  it.each([
+    ['a function that answers all ones', `${WHOLE[1]} silent`, `${GPU} (it answers all ones)`],
+    ['lanes', `${GPU} x8/16 16777216,0,137438953472,0,33554432,0`, `${GPU} (its link has 8 of 16 lanes)`],
+    ['a BAR', `${GPU} x16/16 16777216,0,0,0,33554432,0`, `${GPU} (BAR 2 has 0 B of 131072.0 MiB)`],
+    ['a DIMM', 'memory 494437804', 'memory (471.5 of 503.5 GiB)'],
+  ])('came back without %s gets a time without power, and is not called restored without it', async (_, line, loss) => {
+    await setUp();
+    fake.devices = WHOLE;
+    const damaged = WHOLE.map((each) => (each.split(' ')[0] === line.split(' ')[0] ? line : each));
+    fake.onCandidateUp = () => {
+      fake.devices = damaged;
+    };
+    const bare = await runAttempt();
+    expect(bare.restored).toBe(false);
+    expect(bare.notes).toContain(`lost devices: ${loss}; switch it off and on`);
+    fake.devices = WHOLE;
+    const { resets } = fake;
+    fake.cycle = async () => {
+      fake.devices = WHOLE;
+      await fake.reboot();
+    };
+    Object.assign(lab.machine, { power: fake.power });
+    const { restored, notes } = await runAttempt();
+    expect(restored).toBe(true);
+    expect(fake.resets).toBe(resets);
+    expect(notes).toContain(`lost devices: ${loss}`);
+    expect(notes).toContain('once more after a time without power');
+    expect(notes).toContain('restore: all 1 PCI functions of before are there');
+  });
+
+  it('has its devices a moment after its SSH server is not taken its power', async () => {
+    await setUp();
+    const whole = fake.devices;
+    const late = [whole.slice(0, 1), whole.slice(0, 1)];
+    fake.onCandidateUp = () => {
+      fake.answers.set('hardware', (channel) => {
+        channel.write((late.shift() ?? whole).join('\n'));
+        channel.exit(0);
+      });
+    };
+    const { restored, notes } = await runAttempt({ devicesMs: 20_000 });
+    expect(restored).toBe(true);
+    expect(late).toEqual([]);
+    expect(notes).not.toContain('lost devices');
   });
 
   it.each([
@@ -324,6 +457,7 @@ describe('a module of the run', () => {
   it('that another one shadows is the lab’s fault, with the file that modprobe takes', async () => {
     await setUp({ modules });
     fake.loadedModules.set('peerlab_provider', 'dd'.repeat(20));
+    fake.moduleFiles.set('peerlab_provider', '/lib/modules/x/updates/peerlab_provider.ko');
     const { failure, restored } = await runAttempt();
     expect(failure).toMatchObject({ class: 'infrastructure', stage: 'test' });
     expect(failure?.message).toMatch(

@@ -149,4 +149,37 @@ describe('the serial stream of an attempt', () => {
       Array.from({ length: printed - firstAfter }, (_, n) => firstAfter + n),
     );
   });
+
+  it('counts what the kernel says that it dropped before its console, each once, over a restart too', async () => {
+    await openSpool();
+    writeFileSync(logFile, '');
+    const first = await record();
+    appendFileSync(logFile, 'a\r\n** 40 printk messages dropped **\r\nb\r\n');
+    await eventually('the first lines', () => first.next === 4);
+    await first.stop();
+    reopen();
+    appendFileSync(logFile, 'debian login: ** 2 printk messages dropped ** [    9.9] c\r\nd\r\n');
+    const second = await record();
+    await eventually('the rest', () => second.next === 7);
+    await second.stop();
+    const entries = spool.file('serial').read(0, 1e6, 1e12);
+    expect(entries.flatMap((entry) => ('gap' in entry ? [[entry.seq, entry.gap]] : []))).toEqual([
+      [1, { lines: 40, bytes: 0, reason: 'printk-dropped' }],
+      [4, { lines: 2, bytes: 0, reason: 'printk-dropped' }],
+    ]);
+    expect(texts()[1]).toBe(
+      '[gap: 40 lines are missing here: the kernel dropped these messages, because it logged faster than this console could print]',
+    );
+    expect(
+      texts()
+        .filter((text) => !text.startsWith('[gap:'))
+        .map((text) => text.trimEnd()),
+    ).toEqual([
+      'a',
+      '** 40 printk messages dropped **',
+      'b',
+      'debian login: ** 2 printk messages dropped ** [    9.9] c',
+      'd',
+    ]);
+  });
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,6 +53,26 @@ describe('a build job', () => {
     expect(build.log('build')).toContain('CC      mm/hmm.o');
     // Nothing of an attempt stays but the bundle.
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
+  });
+
+  it('starts from the configuration that was submitted, and says which of its lines is none', async () => {
+    const build = (configFile: string, text: string) => {
+      toy.downloads.set(configFile, text);
+      return toy.build([], { configFile });
+    };
+    const theirs = '# Linux/x86 6.1\nCONFIG_E1000E=m\nCONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/key.pem"\n';
+    const { manifest, bundle } = built((await build(digest('theirs'), theirs)).events);
+    expect(manifest.config.name).toMatch(/^whole-[0-9a-f]{16}$/);
+    const tar = join(toy.folder, 'theirs.tar');
+    writeFileSync(tar, toy.uploads.get(bundle.sha256) ?? '');
+    const config = execFileSync('tar', ['-xOf', tar, 'config'], { encoding: 'utf8' });
+    expect(config).toContain('CONFIG_E1000E=m\n');
+    expect(config).toContain('CONFIG_TOY=y\n');
+    expect(config).not.toContain('debian/certs');
+    const wrong = await build(digest('wrong'), 'CONFIG_PCI=y\nCONFIG_X=$(shell id)\n');
+    expect(wrong.events.at(-1)).toMatchObject({
+      failure: { class: 'build', message: expect.stringContaining('line 2 of the configuration is no setting') },
+    });
   });
 
   it('brings the drivers that the lab put beside the kernel, without those that do not build', async () => {

@@ -37,6 +37,9 @@ const LOG_LINES_MAX = 200_000;
 const ERROR_LINES_MAX = 1000;
 /** Longest series, in bytes. */
 const SERIES_MAX_BYTES = 64 * 1024 * 1024;
+/** A configuration that was submitted; build-bundle.sh refuses what is longer than 2 MiB, with the reason. */
+const CONFIG_FILE = 'submitted.config';
+const CONFIG_FILE_MAX_BYTES = 16 * 1024 * 1024;
 /** Progress from which on files of the tree may have run: what the script says then, the series may say. */
 const TREE_RUNS_PERCENT = 8;
 
@@ -102,13 +105,14 @@ class BuildJob {
     // Before the scripts copy what they build.
     const recipe = this.#recipe();
     const { request, base, inputs, patches, stored, pathRule } = await this.#stage('fetch', async () => {
-      const { config, source, fragment, cacheDomain: domain = null } = this.#work;
+      const { config, configFile, source, fragment, cacheDomain: domain = null } = this.#work;
       this.#requireSandbox(builder);
       const otherBase = source !== undefined && 'base' in source ? source.base : null;
       const request: KernelRequest = {
         series: await this.#seriesArguments(builder, otherBase),
         config,
         source: null,
+        configFile: configFile && (await this.#configFile(builder, configFile)),
         fragment,
         domain,
         kselftests: this.#work.kselftests ?? [],
@@ -140,8 +144,9 @@ class BuildJob {
 
   /** What strangers sent is not even read outside of a sandbox. */
   #requireSandbox({ noSandbox }: KernelBuilder): void {
-    const { series, source, fragment } = this.#work;
-    const isSubmitted = series.some((each) => typeof each === 'object' && !('mutant' in each));
+    const { series, source, configFile, fragment } = this.#work;
+    const isSubmitted =
+      configFile !== undefined || series.some((each) => typeof each === 'object' && !('mutant' in each));
     const isFarms = source === undefined || 'base' in source;
     if (noSandbox === null || (!isSubmitted && isFarms && fragment === undefined)) return;
     const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
@@ -219,6 +224,14 @@ class BuildJob {
       }
     }
     return series;
+  }
+
+  /** Gets the configuration that was submitted; its name in the folder of series. */
+  async #configFile(builder: KernelBuilder, sha256: string): Promise<string> {
+    const file = join(builder.seriesFolder, CONFIG_FILE);
+    await this.#settings.artifacts.download(sha256, file, this.#signal, CONFIG_FILE_MAX_BYTES);
+    await chmod(file, 0o644);
+    return CONFIG_FILE;
   }
 
   #mutantFile(name: string): string {

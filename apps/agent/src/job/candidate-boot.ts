@@ -1,5 +1,6 @@
 import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { MachineError, adviceOf } from '../machine/errors.js';
+import { resetPower } from '../machine/power-ways.js';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
 import type { Session } from '../machine/protocols.js';
@@ -7,7 +8,10 @@ import type { Booted } from './machine-connection.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { RestoreContext } from './restore-context.js';
 
-/** How an attempt to boot the candidate ended. Each but the first and `not-trusted` is a finding: the candidate was loaded. */
+/**
+ * How an attempt to boot the candidate ended. In each but the first and `not-trusted` it was loaded, which a finding needs; for `no-root`
+ * and `unreachable` its configuration may be the reason.
+ */
 type BootOutcome =
   | { kind: 'candidate'; booted: Booted; fromSeq: number }
   | { kind: 'crash'; signature: string; fromSeq: number }
@@ -15,7 +19,9 @@ type BootOutcome =
   | { kind: 'not-loaded'; message: string; fromSeq: number }
   | { kind: 'not-trusted'; message: string; fromSeq: number }
   | { kind: 'fell-back'; message: string; fromSeq: number }
-  | { kind: 'hung'; message: string; fromSeq: number };
+  | { kind: 'hung'; message: string; fromSeq: number }
+  /** Programs ran on it, as the line `proof` says, and it never answered on the network. */
+  | { kind: 'unreachable'; message: string; proof: string; fromSeq: number };
 
 /**
  * Boots the candidate once, from the default kernel. Throws (infrastructure) when nothing proves that the candidate was
@@ -52,7 +58,9 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     booted = await connection.awaitBoot(before.bootId, patience, signal);
   } catch (error) {
     if (!(error instanceof DeadlinePassed)) throw error;
-    const evidence = evidenceNow();
+    evidenceNow();
+    reader.pushLast(serial.lastWords(fromSeq) ?? '', Math.max(fromSeq, serial.next - 1));
+    const { evidence } = reader;
     const lost = { before: before.bootId, fromSeq, silentMs: performance.now() - rebootAt };
     return afterDeadline(context, evidence, reader.loops, lost);
   }
@@ -60,6 +68,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
   await disarmWatchdog(context, booted.session);
   const evidence = evidenceNow();
   if (loadedAt !== null) firmware.learn(loadedAt - rebootAt);
+  if (reader.isMarked) rememberMark(context);
   if (booted.kernel.nonce === work.nonce) {
     context.note(`boot: ${booted.kernel.release} answers ${took} after the reboot, boot_id ${booted.kernel.bootId}`);
     return { kind: 'candidate', booted, fromSeq };
@@ -73,6 +82,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     case 'not-trusted':
       return evidence;
     case 'started':
+    case 'user-space':
       return {
         kind: 'fell-back',
         message: 'it started and the machine reset without a crash report (triple fault, reset or watchdog)',
@@ -85,7 +95,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
         fromSeq: evidence.fromSeq,
       };
     case 'nothing':
-      throw new JobFailure('infrastructure', await whyNotTaken(context, booted, evidence.crash));
+      throw await notTaken(context, booted, evidence.crash);
   }
 }
 
@@ -123,12 +133,35 @@ function otherCandidate(context: AttemptContext, { kernel }: Booted): JobFailure
   );
 }
 
+/** From now on a boot without the loader's mark on the console is one that it did not take. */
+function rememberMark({ records, machine }: AttemptContext): void {
+  const { loader } = machine.boot;
+  if (records === null || records.read(machine.name).markedBy === loader) return;
+  records.update(machine.name, { markedBy: loader });
+}
+
+/**
+ * Whether no candidate, not even one that prints nothing, could have left the machine like this: its selection was not read; or the
+ * loader's mark is missing where it was seen before; or nothing has ever been booted here by it.
+ */
+function isMachinesOwn({ records, machine }: AttemptContext, pending: string | null): boolean {
+  if (machine.console === null) return false;
+  if (pending !== null) return true;
+  // A console that shows nothing of a boot shows no sign of a candidate either that was loaded.
+  if (records === null || machine.console.caveat !== undefined) return false;
+  const { markedBy, bootedConfigs } = records.read(machine.name);
+  return markedBy === machine.boot.loader || bootedConfigs.length === 0;
+}
+
 /** Nothing proves that the candidate was loaded: what is known of the boot loader's selection, and what to do. */
-async function whyNotTaken(context: AttemptContext, { session }: Booted, crash: string | null): Promise<string> {
+async function notTaken(context: AttemptContext, { session }: Booted, crash: string | null): Promise<JobFailure> {
   const { machine } = context;
   const { loader } = machine.boot;
   if (machine.console === null) {
-    return `${machine.name} came back with its default kernel, and has no console that could say why; configure console: for it`;
+    return new JobFailure(
+      'infrastructure',
+      `${machine.name} came back with its default kernel, and has no console that could say why; configure console: for it`,
+    );
   }
   const pending = await machine.boot.pending(session);
   const selection =
@@ -138,7 +171,14 @@ async function whyNotTaken(context: AttemptContext, { session }: Booted, crash: 
   const crashed = crash === null ? '' : `; the kernel before crashed on its way down: ${crash}`;
   const other = (await machine.boot.whyOther?.(session)) ?? null;
   const firmware = other === null ? '' : `; ${other}`;
-  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${firmware}${crashed}`;
+  const { caveat } = machine.console;
+  const blind = caveat === undefined ? '' : `; ${caveat}`;
+  return new JobFailure(
+    'infrastructure',
+    `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${firmware}${crashed}${blind}`,
+    null,
+    isMachinesOwn(context, pending) ? 'not-taken' : null,
+  );
 }
 
 /** No kernel answered in time. */
@@ -169,7 +209,9 @@ async function afterDeadline(
   }
   if (evidence.kind !== 'nothing') {
     await resetToDefault(context, lost.before);
-    return { kind: 'hung', message, fromSeq: Math.min(lost.fromSeq, Math.max(lost.fromSeq, serial.next - 1)) };
+    const fromSeq = Math.min(lost.fromSeq, Math.max(lost.fromSeq, serial.next - 1));
+    if (evidence.kind === 'user-space') return { kind: 'unreachable', message, proof: evidence.message, fromSeq };
+    return { kind: 'hung', message, fromSeq };
   }
   const crashed = evidence.crash === null ? '' : `, which crashed on its way down: ${evidence.crash}`;
   const booted = await resetMachine(context, lost.before);
@@ -178,10 +220,16 @@ async function afterDeadline(
     return { kind: 'candidate', booted, fromSeq: lost.fromSeq };
   }
   if (booted.kernel.nonce !== null) throw otherCandidate(context, booted);
+  const isOwn = await machine.boot.pending(booted.session).then(
+    (pending) => isMachinesOwn(context, pending),
+    () => false,
+  );
   const why = `neither ${loader}'s mark nor the candidate's first line is on the console`;
   throw new JobFailure(
     'infrastructure',
     `${machine.name} did not come up after the reboot, and ${why}: ${message}; the kernel before may have hung${crashed}`,
+    null,
+    isOwn ? 'fallback' : null,
   );
 }
 
@@ -201,7 +249,7 @@ async function resetMachine(
   context.note(`power: resetting ${machine.name}`);
   const at = performance.now();
   try {
-    await machine.power.reset(signal);
+    await resetPower(machine, (text) => context.note(text), signal);
     connection.forgetReboot();
     const booted = await connection.awaitBoot(notBootId, () => context.recoverMs, signal);
     context.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);

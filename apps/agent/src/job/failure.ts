@@ -1,4 +1,11 @@
-import { type AnyStage, type AttemptEvent, cutText, type FailureClass, isHardwareCrash } from '@peerlab/contracts';
+import {
+  type AnyStage,
+  type AttemptEvent,
+  type BootTrouble,
+  cutText,
+  type FailureClass,
+  isHardwareCrash,
+} from '@peerlab/contracts';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { DeadlinePassed } from '../timing.js';
 
@@ -13,6 +20,8 @@ export class JobFailure extends Error {
     readonly failureClass: FailureClass,
     message: string,
     readonly signature: string | null = null,
+    /** Of a boot that failed by the machine's own fault, whatever kernel it was. */
+    readonly trouble: BootTrouble | null = null,
   ) {
     super(message);
     this.name = 'JobFailure';
@@ -44,6 +53,7 @@ export function failureOf(error: unknown, stage: AnyStage | null): Failure {
       stage,
       message: cutText(error.message, MESSAGE_MAX),
       signature: error.signature,
+      ...(error.trouble === null ? {} : { trouble: error.trouble }),
     };
   }
   if (error instanceof MachineError || error instanceof DeadlinePassed) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +19,24 @@ function tool(name: string, body: string): void {
   writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`);
   chmodSync(join(folder, name), 0o755);
 }
+
+it('looks at what lets in the account that uses sudo', async () => {
+  writeFileSync(join(folder, '.profile'), '');
+  const account = mkdtempSync(join(folder, 'account-'));
+  mkdirSync(join(account, '.ssh'));
+  tool('getent', `[ "$1 $2" = 'passwd lab' ] && echo 'lab:x:1000:1000::${account}:/bin/sh'`);
+  tool('find', `echo "$1" >>'${folder}/roots'; exit 0`);
+  const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: folder };
+  const roots = async (more: Record<string, string>): Promise<string[]> => {
+    writeFileSync(join(folder, 'roots'), '');
+    await promisify(execFile)('/bin/sh', ['-c', FINGERPRINT('')], { env: { ...env, ...more } });
+    return readFileSync(join(folder, 'roots'), 'utf8').split('\n');
+  };
+  expect(await roots({})).not.toContain(join(account, '.ssh'));
+  expect(await roots({ SUDO_USER: 'lab' })).toEqual(
+    expect.arrayContaining([join(account, '.ssh'), join(folder, '.profile')]),
+  );
+});
 
 /** The disk that the script asked for, with this answer of findmnt. */
 async function diskOf(findmnt: string): Promise<string> {

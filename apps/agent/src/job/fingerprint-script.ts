@@ -14,13 +14,17 @@ list=$(mktemp /run/peerlab-fingerprint.XXXXXX) || exit 1
 ${heartbeat('"$list"', 2)}
 trap 'kill "$beat" 2>/dev/null; rm -f "$list" "$list.roots"' EXIT
 digest() { sha256sum | cut -d' ' -f1; }
-programs=$(for name in sshd sh sha256sum find systemctl grub-editenv tar; do command -v $name; done)
+home=$HOME
+# By sudo: the keys of the account that logs in.
+[ -z "\${SUDO_USER:-}" ] || home=$(getent passwd "$SUDO_USER" | cut -d: -f6)
+programs=$(for name in sshd sudo sh sha256sum find systemctl grub-editenv tar; do command -v $name; done)
 for path in /boot /boot/efi /efi "/lib/modules/$(uname -r)" \\
   $programs $(ldd $programs 2>/dev/null | grep -o '/[^ :]*' | sort -u) /sbin/init /usr/sbin/sshd /usr/lib/openssh \\
-  /etc/ssh "$HOME/.ssh" /etc/passwd /etc/shadow /etc/pam.d /etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d \\
+  /etc/ssh "$HOME/.ssh" "$home/.ssh" /etc/passwd /etc/shadow /etc/pam.d /etc/sudoers /etc/sudoers.d /etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d \\
   /etc/fstab /etc/default/grub /etc/grub.d /etc/modprobe.d /etc/modules /etc/modules-load.d /etc/udev/rules.d \\
   /etc/systemd /usr/lib/systemd /etc/init.d /etc/rc.local /etc/crontab /etc/cron.d /etc/cron.hourly \\
-  /etc/cron.daily /var/spool/cron /etc/profile /etc/profile.d "$HOME/.profile" "$HOME/.bashrc"; do
+  /etc/cron.daily /var/spool/cron /etc/profile /etc/profile.d "$HOME/.profile" "$HOME/.bashrc" \\
+  "$home/.profile" "$home/.bashrc"; do
   [ ! -e "$path" ] || readlink -f "$path"
 done | sort -u >"$list.roots"
 mine="-path /boot/peerlab-* -o -path /boot/grub/grubenv -o -path /boot/grub2/grubenv -o -path */loader/random-seed -o -name known_hosts*"

@@ -1,8 +1,11 @@
 import { messageOf } from '../error-message.js';
 import type { MachineRecords } from './machine-record.js';
 
-/** Times that are remembered of a machine, and how many of them are needed to tell its limit. */
-const KEPT = 20;
+/**
+ * Times that are remembered of a machine, and how many of them are needed to tell its limit. No more are kept, so that
+ * a few slow boots, as on a busy host of virtual machines, lengthen the limit for some attempts only.
+ */
+const KEPT = 8;
 const NEEDED = 5;
 /** The slowest time seen, times this, is the limit. */
 const FACTOR = 1.5;
@@ -29,7 +32,7 @@ export class FirmwareTime {
 
   /** How long to wait for the boot loader, in milliseconds from the reboot command. */
   get allowanceMs(): number {
-    const known = this.#records?.read(this.#machine).firmwareMs ?? [];
+    const known = this.#records?.read(this.#machine).firmwareMs.slice(-KEPT) ?? [];
     if (known.length < NEEDED) return this.#configuredMs;
     return Math.max(LEAST_MS, FACTOR * Math.max(...known));
   }

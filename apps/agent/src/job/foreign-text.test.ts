@@ -1,4 +1,12 @@
-import { CrashWatch, parseKtapLine, plainText, readKernelAlarm, storableLines } from '@peerlab/contracts';
+import {
+  CrashWatch,
+  droppedMessages,
+  parseKtapLine,
+  plainText,
+  readKernelAlarm,
+  storableLines,
+} from '@peerlab/contracts';
+import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
 import { parseConfigSpace, parseInventory } from '../inventory/parse.js';
 import { output, purposeOf, quote } from '../machine/command.js';
@@ -48,6 +56,8 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
   ['an alarm: RCU', readKernelAlarm, (n) => `INFO: rcu_${'a'.repeat(n)}`],
   ['an alarm: AER', readKernelAlarm, (n) => 'AER: '.repeat(n / 5)],
   ['an alarm: kmemleak', readKernelAlarm, (n) => `kmemleak: ${'1'.repeat(n)}`],
+  ['a login prompt before no note of lost messages', droppedMessages, (n) => ' login: '.repeat(n / 8)],
+  ['a note of lost messages of digits', droppedMessages, (n) => `** ${'1'.repeat(n)}`],
   [
     'an instruction pointer',
     (text) => {
@@ -83,7 +93,7 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
   ['the error of a build', parseBuildLine, (n) => `@error ${'['.repeat(n)}`],
   ['free space', parseDf, (n) => `x\n${' '.repeat(n)}x`],
   ['a listing of tests', listed, (n) => `${'a'.repeat(n)} \n${' '.repeat(n)}x`],
-  ['configuration space', (text) => parseConfigSpace([text]), (n) => `00: ${'aa '.repeat(n / 3)}x`],
+  ['configuration space', (text) => parseConfigSpace([text]), (n) => `0000:00:00.0 ${'aa '.repeat(n / 3)}x`],
   ['an inventory of blanks', inventoryOf, (n) => `@cpu\n1\n${' '.repeat(n)}x\n@memory\n${'1'.repeat(n)}`],
   ['an inventory of functions', inventoryOf, (n) => `@functions\n${`/${'a/'.repeat(50)}|\n`.repeat(n / 100)}`],
   ['what a command is for', purposeOf, (n) => `# peerlab x {${'}'.repeat(n)}`],
@@ -107,28 +117,9 @@ function inventoryOf(text: string): void {
   }
 }
 
-const SIZE = 100_000;
-const RUNS = 3;
-const RUNS_MAX = 25;
-/** Twice the text may take a little more than twice as long; four times as long is what must not be. */
-const FACTOR = 3;
-/** Below this, the clock and the collector of garbage say more than the reader, in ms. */
-const NOISE_MS = 4;
-
 describe('text that a machine gives', () => {
-  it.each(WORST)('costs its length, and no more: %s', (_name, read, text) => {
-    const timed = (input: string): number => {
-      const start = performance.now();
-      void read(input);
-      return performance.now() - start;
-    };
-    const [short, long] = [text(SIZE), text(2 * SIZE)];
-    let [once, twice] = [Infinity, Infinity];
-    // The least of several: a busy computer makes single runs slow. What is quadratic is so in all of them.
-    for (let run = 0; run < RUNS_MAX && (run < RUNS || twice >= FACTOR * once + NOISE_MS); run += 1) {
-      once = Math.min(once, timed(short));
-      twice = Math.min(twice, timed(long));
-    }
-    expect(twice).toBeLessThan(FACTOR * once + NOISE_MS);
+  it.each(WORST)('costs its length, and no more: %s', async (_name, read, text) => {
+    const growth = await growthOf(text, read);
+    expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(3);
   });
 });

@@ -93,6 +93,30 @@ it('refuses a kernel that has no driver for the root of this machine, before any
   expect(fake.commands).not.toContain('initramfs-make');
 });
 
+const NO_CARD = 'network|enp0s2|\nnetwork-missing|0000:00:02.0|e1000e\n';
+
+it('refuses a kernel that has no driver for the network card of this machine, before anything boots', async () => {
+  const { finished, menu } = await run({ chain: `${CHAIN}${NO_CARD}`, files: '' });
+  expect(finished).toMatchObject({
+    failure: {
+      class: 'request',
+      stage: 'flash',
+      message: expect.stringMatching(/goes over enp0s2: it has not e1000e, for 0000:00:02\.0; build it with/),
+    },
+    restored: true,
+  });
+  expect(menu).toBe('');
+  expect(fake.commands).not.toContain('initramfs-make');
+});
+
+it('wants no driver of the network in the initramfs', async () => {
+  const { finished } = await run({
+    chain: `${CHAIN}network|enp0s2|\nnetwork-module|0000:00:02.0|e1000e\n`,
+    files: 'usr/lib/modules/r/nvme.ko\nusr/lib/modules/r/dm-mod.ko\nusr/sbin/lvm\n',
+  });
+  expect(finished).toMatchObject({ failure: null, restored: true });
+});
+
 it('takes an initramfs without a part of the way for the lab’s trouble', async () => {
   const { finished, menu } = await run({ chain: CHAIN, files: 'usr/lib/modules/r/nvme.ko\n' });
   expect(finished).toMatchObject({
@@ -120,6 +144,20 @@ it('refuses a kernel that has the driver of the disk as a module, on a machine w
         /cannot mount the root .*\/dev\/nvme0n1p2 \(ext4\).* has nvme as such; .*initramfs:/,
       ),
     },
+    restored: true,
+  });
+  expect(menu).toBe('');
+});
+
+it.each([
+  ['disk', 'missing|0000:03:00.0|nvme\n', /cannot mount the root .*nvme, for 0000:03:00\.0/],
+  ['network card', NO_CARD, /it has not e1000e, for 0000:00:02\.0/],
+])('refuses a kernel without the driver of the %s there, too', async (_, lacking, message) => {
+  await end();
+  await begin(false);
+  const { finished, menu } = await run({ chain: `root|/dev/nvme0n1p2|ext4\n${lacking}`, files: '' });
+  expect(finished).toMatchObject({
+    failure: { class: 'request', stage: 'flash', message: expect.stringMatching(message) },
     restored: true,
   });
   expect(menu).toBe('');

@@ -26,6 +26,8 @@ export interface KernelRequest {
   config: string;
   /** The tree to build from; null = a base of the farm. */
   source: PreparedSource | null;
+  /** Name of a file in the folder of series: the configuration to start from instead of `config`. */
+  configFile?: string | undefined;
   /** Settings on top of the configuration, as lines of a .config. */
   fragment?: string | undefined;
   /** Names who submitted it, for a compiler cache of their own; null keeps nothing. */
@@ -48,8 +50,11 @@ export type SeriesArgument =
   /** Name of a folder of patches in the folder `series` of the attempt. */
   | { kind: 'submitted'; file: string };
 
-export const isTrusted = ({ series, source, fragment }: KernelRequest): boolean =>
-  source === null && fragment === undefined && series.every((each) => each.kind !== 'submitted');
+export const isTrusted = ({ series, source, configFile, fragment }: KernelRequest): boolean =>
+  source === null &&
+  configFile === undefined &&
+  fragment === undefined &&
+  series.every((each) => each.kind !== 'submitted');
 
 export interface KernelBuilderSettings extends SourceSettings {
   kernelDir: string;
@@ -310,8 +315,9 @@ export class KernelBuilder {
       ...(request.source === null
         ? ['--base', as.cache === 'nothing' && this.noSandbox === null ? INSIDE.base : this.#basePath(base)]
         : ['--base', INSIDE.base, '--tree', INSIDE.tree]),
-      '--config',
-      request.config,
+      ...(request.configFile === undefined
+        ? ['--config', request.config]
+        : ['--config-file', `${INSIDE.series}/${request.configFile}`]),
       // What was built with one submitter's cache is not what another one's key may lead to.
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
       ...(request.fragment === undefined ? [] : ['--fragment', `${INSIDE.series}/${FRAGMENT_FILE}`]),

@@ -1,11 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
+import { createCommandPower } from '../machine/drivers/command-power.js';
+import { createIpmiPower } from '../machine/drivers/ipmi-power.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
+import { labOutlet } from '../testing/lab-outlet.js';
+import { type Outlet, startOutlet } from '../testing/outlet.js';
 import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
 
@@ -18,7 +23,9 @@ let fake: FakeMachine;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'peerlab-ladder-'));
 });
+const atEnd: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  for (const end of atEnd.splice(0)) await end();
   await fake.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -31,6 +38,38 @@ async function setUp(broken: { sysrq?: FakeMachine['sysrq'] } = {}, options: Fak
     fake.wayDown = 'stays up';
     fake.sysrq = broken.sysrq ?? 'boots';
   };
+}
+
+/** A BMC whose address takes packets and never answers, and an outlet by the command of the guide for labs. */
+async function setBmcAndOutlet(): Promise<Outlet> {
+  const silent = createSocket('udp4');
+  await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
+  const outlet = await startOutlet();
+  atEnd.push(
+    () => new Promise((resolve) => silent.close(() => resolve())),
+    () => outlet.stop(),
+  );
+  outlet.onChange = (state) => {
+    if (state === 'off') return fake.goDown();
+    fake.wayDown = 'boots';
+    void fake.power.reset();
+  };
+  const passwordFile = join(folder, 'bmc-password');
+  writeFileSync(passwordFile, 'x', { mode: 0o600 });
+  const power = createIpmiPower({
+    protocol: 'ipmi',
+    host: '127.0.0.1',
+    port: silent.address().port,
+    user: 'lab',
+    passwordFile,
+    privilege: 'administrator',
+    cipherSuite: 3,
+  });
+  // It answered when the job began.
+  const quick = { pollMs: 10, reachMs: 5_000, againMs: 2_000, coldMs: 10 };
+  const otherPower = [createCommandPower('v-switch', labOutlet(outlet, folder), quick)];
+  Object.assign(lab.machine, { power: { ...power, state: () => fake.power.state() }, otherPower });
+  return outlet;
 }
 
 /** What the power driver does, in place of what the machine's does. */
@@ -51,10 +90,10 @@ const works = () => {
   };
 };
 
-async function run(restoreMs = 60_000, powerMs = 1_000) {
+async function run(restoreMs = 60_000, powerMs = 1_000, recoverMs = 800) {
   const assignment = lab.assign();
   const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
-  const pace = { ...FAKE_PACE, firmwareMs: 200, reachMs: 800, recoverMs: 800, powerMs, restoreMs };
+  const pace = { ...FAKE_PACE, firmwareMs: 200, reachMs: 800, recoverMs, powerMs, restoreMs };
   const stop = new AbortController().signal;
   const lease = { check: () => undefined };
   await runTestJob(new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, pace, stop, lease));
@@ -75,10 +114,12 @@ async function run(restoreMs = 60_000, powerMs = 1_000) {
   const passed = events.flatMap((event) =>
     event.type === 'result' && event.result.suite === 'p2p-functional' ? [event.result.status] : [],
   );
-  const climbed = [...notes.matchAll(/^restore: (a [a-z ]+), (.*)$/gm)].map(([, rung = '', how = '']) => ({
-    rung,
-    how,
-  }));
+  const climbed = [...notes.matchAll(/^restore: (a [a-z ]+(?:by power \d \(.+?\))?), (.*)$/gm)].map(
+    ([, rung = '', how = '']) => ({
+      rung,
+      how,
+    }),
+  );
   return { ...finished, events, notes, restore, passed, climbed };
 }
 
@@ -158,6 +199,79 @@ describe('a kernel under test that does not reboot', () => {
     expect(ended.restore?.log).toMatchObject({ stream: 'serial' });
     expect(ended.events.at(-1)).toMatchObject({ type: 'finished', restored: false });
     expect(ended.passed).toEqual(['pass', 'pass']);
+  });
+});
+
+const BY_BMC = expect.stringMatching(/^a (reset|time without power) by power 1 \(BMC 127\.0\.0\.1\)$/);
+const OUTLET = 'by power 2 (the power command of v-switch)';
+
+describe('with an outlet behind its BMC', () => {
+  it('is reset by the outlet when the BMC does not answer, and the log says both with their times', async () => {
+    await setUp({ sysrq: 'nothing' });
+    const outlet = await setBmcAndOutlet();
+    const ended = await run(60_000, 5_000, 3_000);
+    expectBack(ended);
+    expect(ended.climbed.map(({ rung }) => rung)).toEqual(['a reboot by sysrq', BY_BMC, BY_BMC, `a reset ${OUTLET}`]);
+    for (const { how } of ended.climbed.slice(1, 3)) expect(how).toMatch(/^which failed \(.+\) after/);
+    expect(ended.climbed[3]?.how).toMatch(/^6\.1\.0\S* answers after/);
+    for (const each of ended.climbed) expect(each.how).toMatch(TIME);
+    expect(outlet.orders()).toEqual(['cycle']);
+  });
+
+  it('is not restored when the outlet is dead too, with both reasons', async () => {
+    await setUp({ sysrq: 'nothing' });
+    const outlet = await setBmcAndOutlet();
+    fake.onCandidateUp = ((before) => (machine: FakeMachine) => {
+      before(machine);
+      outlet.behave('hangs');
+    })(fake.onCandidateUp);
+    const ended = await run(60_000, 1_000);
+    expect(ended.restored).toBe(false);
+    expect(ended.climbed.map(({ rung }) => rung)).toEqual([
+      'a reboot by sysrq',
+      BY_BMC,
+      BY_BMC,
+      `a reset ${OUTLET}`,
+      `a time without power ${OUTLET}`,
+    ]);
+    const reason = ended.restore?.reason ?? '';
+    expect(reason).toMatch(/a reset by power 1 \(BMC 127\.0\.0\.1\), which failed \(.+\) after/);
+    expect(reason).toMatch(
+      /a time without power by power 2 \(the power command of v-switch\), which failed \(.+\) after/,
+    );
+    expect(ended.events.at(-1)).toMatchObject({ type: 'finished', restored: false });
+  });
+
+  it('resets a candidate that hangs by the outlet already in the boot, and the kernel is judged', async () => {
+    await setUp();
+    const outlet = await setBmcAndOutlet();
+    Object.assign(lab.machine, { power: { ...lab.machine.power, reset: refused('a reset') } });
+    fake.candidateBoots = ['hang'];
+    const ended = await run();
+    expect(ended.failure?.message).not.toContain('did not come back after a reset');
+    expect(ended.restored).toBe(true);
+    expect(ended.notes).toMatch(/power: reset by power 1 \(BMC .+\) failed: .*the BMC refuses a reset/);
+    expect(ended.notes).toContain(`power: reset of v-switch ${OUTLET} was carried out`);
+    expect(outlet.orders()[0]).toBe('cycle');
+  });
+
+  it('gets a device back by the outlet that a cycle by the BMC did not bring back', async () => {
+    await setUp();
+    const outlet = await setBmcAndOutlet();
+    const whole = fake.devices;
+    fake.onCandidateUp = () => {
+      fake.devices = whole.slice(0, 1);
+    };
+    const { onChange } = outlet;
+    outlet.onChange = (state) => {
+      fake.devices = whole;
+      onChange(state);
+    };
+    Object.assign(lab.machine, { power: { ...fake.power, name: 'BMC 127.0.0.1', cycle: () => fake.reboot() } });
+    const ended = await run(60_000, 10_000, 5_000);
+    expect({ restored: ended.restored, reason: ended.restore?.reason }).toEqual({ restored: true, reason: null });
+    expect(ended.climbed.map(({ rung }) => rung)).toEqual([BY_BMC, `a time without power ${OUTLET}`]);
+    expect(outlet.orders()).toEqual(['off', 'on']);
   });
 });
 

@@ -16,6 +16,7 @@ import { ToolSandbox } from './tool-sandbox.js';
 export interface MachineNeeds {
   /** What machine-needs.sh printed there. */
   needs: string;
+  machine: string;
   /** The name that runs will use. */
   name: string;
   /** Keeps the modules that the machine has no use for, too. */
@@ -26,6 +27,14 @@ export interface MachineConfiguration {
   text: string;
   /** What a kernel of it has otherwise than the machine's own, in the form of the kernel's scripts/diffconfig. */
   differences: string[];
+  /** What peer-to-peer needs of some hardware and a kernel of it does not have. */
+  off: SettingOff[];
+}
+
+export interface SettingOff {
+  /** `CONFIG_…` */
+  setting: string;
+  why: string;
 }
 
 /** The kernel's configuration program is compiled for it; it takes half a minute on an idle computer. */
@@ -35,6 +44,9 @@ const CONFIGURATION_MAX_BYTES = 2 * 1024 ** 2;
 const DIFFERENCES_MAX = 5000;
 /** ` NAME m -> y`, `+NAME y`, `-NAME y` */
 const DIFFERENCE = /^[ +-][A-Z0-9_a-z]{1,100} /;
+const OFF = /^@off (CONFIG_[A-Z0-9_]{1,100}) ([ -~]{1,200})$/;
+/** machine-config.sh knows half a dozen. */
+const OFF_MAX = 64;
 
 const notAsked = (): Promise<never> => Promise.reject(new Error('a configuration needs nothing of the controller'));
 const NO_STORE: Artifacts = { download: notAsked, upload: notAsked, findBundle: notAsked };
@@ -46,16 +58,20 @@ const NO_STORE: Artifacts = { download: notAsked, upload: notAsked, findBundle: 
  */
 export async function configureForMachine(
   settings: Omit<KernelBuilderSettings, 'artifacts'>,
-  { needs, name, allModules }: MachineNeeds,
+  { needs, machine, name, allModules }: MachineNeeds,
   onProgress: BuildScriptHandlers['onProgress'],
   signal: AbortSignal,
 ): Promise<MachineConfiguration> {
   const folder = await makeScratchFolder(join(settings.cacheDir, 'agent', 'builds'));
   const differences: string[] = [];
+  const off: SettingOff[] = [];
   const handlers: BuildScriptHandlers = {
     onProgress,
     onLine: (line, continues) => {
-      if (!continues && DIFFERENCE.test(line) && differences.length < DIFFERENCES_MAX) differences.push(line);
+      if (continues) return;
+      const [, setting = '', why] = OFF.exec(line) ?? [];
+      if (why !== undefined && off.length < OFF_MAX) off.push({ setting, why });
+      if (DIFFERENCE.test(line) && differences.length < DIFFERENCES_MAX) differences.push(line);
     },
   };
   try {
@@ -66,6 +82,7 @@ export async function configureForMachine(
     });
     // Of the fetch, should it print something alike.
     differences.length = 0;
+    off.length = 0;
     const sandbox = new ToolSandbox(buildAccount(), folder, handlers, signal);
     const [input, out] = [join(folder, 'needs'), join(folder, 'configured')];
     await writeFile(input, needs);
@@ -73,7 +90,7 @@ export async function configureForMachine(
     await sandbox.ownFolder(out);
     const end = await sandbox.run({
       script: 'exec /farm/kernel/scripts/machine-config.sh --base /base --needs /needs --out /out "$@"',
-      arguments: ['--name', name, ...(allModules ? ['--all-modules'] : [])],
+      arguments: ['--name', name, '--machine', machine, ...(allModules ? ['--all-modules'] : [])],
       environment: {},
       readOnly: [
         { from: join(folder, 'kernel'), to: '/farm/kernel' },
@@ -87,7 +104,7 @@ export async function configureForMachine(
       what: 'making the configuration',
     });
     if (end.error !== null || end.code !== 0) throw failed('machine-config.sh', end);
-    return { text: await readPlain(join(out, `${name}.config`)), differences };
+    return { text: await readPlain(join(out, `${name}.config`)), differences, off };
   } finally {
     await removeScratch(folder);
   }

@@ -30,7 +30,9 @@ export const MachineRecord = z.object({
     .default(null),
   /** From the reboot command to the boot loader, in milliseconds, the latest last. */
   firmwareMs: z.array(z.number().nonnegative()).default([]),
-  /** SHA-256 of the kernel configurations that came up here, the latest last: they have what its root needs. */
+  /** The boot loader whose mark was seen on its console: without it there, it did not take the entry. */
+  markedBy: z.string().nullable().default(null),
+  /** SHA-256 of the kernel configurations that came up here, the latest last: they have what its root and its network need. */
   bootedConfigs: z.array(z.string()).default([]),
 });
 export type MachineRecord = z.infer<typeof MachineRecord>;

@@ -20,17 +20,25 @@ const LIMITS: ArchiveLimits = {
 /** Largest module that is read for its build-id. */
 const READ_MAX_BYTES = 64 * 1024 * 1024;
 
+/** A module of a bundle. */
+export interface BundleModule {
+  /** Its place in modules.tar: `lib/modules/RELEASE/…`. */
+  file: string;
+  /** In hex; empty = it has none. */
+  buildId: string;
+}
+
 /**
  * Walks modules.tar as a machine's tar will unpack it, without writing anything: plain files and folders only,
- * all below lib/modules/RELEASE. Resolves to the build-ids of the modules called `wanted` that have one, by name. Throws
+ * all below lib/modules/RELEASE. Resolves to the modules called `wanted` that it has, by the kernel's name for them. Throws
  * ArchiveError.
  */
 export async function walkModules(
   tarFile: string,
   release: string,
   wanted: readonly string[] = [],
-): Promise<Map<string, string>> {
-  const buildIds = new Map<string, string>();
+): Promise<Map<string, BundleModule>> {
+  const found = new Map<string, BundleModule>();
   const names = new Set(wanted.map(moduleName));
   const root = `lib/modules/${release}`;
   const above = new Set(['lib', 'lib/modules', root]);
@@ -47,15 +55,13 @@ export async function walkModules(
       }
       if (kind === 'file') files += 1;
       const module = /([^/]+)\.ko$/.exec(name)?.[1];
-      if (kind !== 'file' || module === undefined || !names.has(moduleName(module)) || entry.sizeBytes > READ_MAX_BYTES)
-        continue;
+      if (kind !== 'file' || module === undefined || !names.has(moduleName(module))) continue;
       const chunks: Buffer[] = [];
-      for await (const chunk of entry.content()) chunks.push(chunk);
-      const buildId = buildIdOfElf(Buffer.concat(chunks));
-      if (buildId !== '') buildIds.set(moduleName(module), buildId);
+      if (entry.sizeBytes <= READ_MAX_BYTES) for await (const chunk of entry.content()) chunks.push(chunk);
+      found.set(moduleName(module), { file: name, buildId: buildIdOfElf(Buffer.concat(chunks)) });
     }
     if (files === 0) throw new ArchiveError(`it has no file below ${root}`);
-    return buildIds;
+    return found;
   } finally {
     await file.close();
   }
@@ -65,14 +71,14 @@ export async function walkModules(
 export const moduleName = (name: string): string => name.replaceAll('-', '_');
 
 /**
- * Checks the modules of a bundle before they go to a machine; resolves to the build-ids of those called `wanted`, see
+ * Checks the modules of a bundle before they go to a machine; resolves to what it has of those called `wanted`, see
  * `walkModules`. Throws JobFailure `request`.
  */
 export async function checkModules(
   tarFile: string,
   release: string,
   wanted: readonly string[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, BundleModule>> {
   try {
     return await walkModules(tarFile, release, wanted);
   } catch (error) {

@@ -12,6 +12,7 @@ import {
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
 import type { AttemptContext } from './attempt-context.js';
+import { proveModule } from './module-proof.js';
 
 /** Why a suite is not started. */
 export interface NotStarted {
@@ -45,6 +46,10 @@ function archiveOf({ work }: Pick<AttemptContext, 'work'>, { own }: OwnWork): st
 /** Files of the bundle that the job's own suites need. */
 export const ownBundleFiles = (context: Pick<AttemptContext, 'work'>): string[] =>
   context.work.suites.filter(isOwn).flatMap((suite) => archiveOf(context, suite) ?? []);
+
+/** Modules that the job's own suites need. */
+export const modulesOfOwnSuites = ({ work }: Pick<AttemptContext, 'work'>): string[] =>
+  work.suites.filter(isOwn).flatMap(({ own }) => own.needs.modules ?? []);
 
 /**
  * Writes scripts and files of the job's own suites to the machine. Nothing of them runs: that the machine still has its
@@ -91,7 +96,7 @@ const PREPARE_TIMEOUT_MS = 10 * 60_000;
 const REASON_KEPT = 500;
 
 /**
- * Makes a suite ready on the kernel under test: unpacks its files, loads its modules and looks for what it needs.
+ * Makes a suite ready on the kernel under test: unpacks its files, loads and proves its modules and looks for what it needs.
  * Missing packages are installed where the machine's disk is reset afterwards.
  * @returns why it cannot run; null when it can. A machine without the device makes a skip, anything else no result: the
  * run promised it
@@ -110,7 +115,10 @@ export async function prepareOwnSuite(context: AttemptContext, suite: OwnWork): 
   const result = await context.connection
     .require()
     .exec(command, { signal: context.signal, timeoutMs: PREPARE_TIMEOUT_MS });
-  if (result.code === 0) return null;
+  if (result.code === 0) {
+    for (const name of suite.own.needs.modules ?? []) await proveModule(context, name);
+    return null;
+  }
   const isKnown = result.code === NO_DEVICE || result.code === NOT_THERE;
   const said = (isKnown ? result.stdout : result.stderr).trim();
   const why = said.split('\n').at(-1)?.slice(-REASON_KEPT) ?? '';

@@ -18,6 +18,8 @@ export interface Pace {
   crashTextMs: number;
   /** For kernel warnings to arrive after the result of the test that caused them. */
   settleMs: number;
+  /** For the last devices to appear after the default kernel answers. */
+  devicesMs: number;
   /** For a power driver to carry out one order; the machine boots afterwards. */
   powerMs: number;
   /** For the whole restore stage. */
@@ -37,6 +39,8 @@ export const PACE: Pace = {
   lateCrashMs: 15_000,
   crashTextMs: 4_000,
   settleMs: 150,
+  // Services that make virtual functions, and memory that is put online by rule, follow within seconds.
+  devicesMs: 30_000,
   // Off and on again take two minutes each on the slowest BMCs, beside the pause.
   powerMs: 300_000,
   restoreMs: 1_200_000,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import { MachineError } from '../machine/errors.js';
 import type { Power } from '../machine/protocols.js';
@@ -22,11 +22,21 @@ afterEach(async () => {
 });
 
 /** Runs a job whose machine has a power that answers so. */
-async function finishedWith(state: Power['state']): Promise<AttemptEvent | undefined> {
+async function finishedWith(
+  state: Power['state'],
+  other: readonly Power['state'][] = [],
+): Promise<AttemptEvent | undefined> {
   const assignment = lab.assign();
   const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   const { fake, bundles } = lab;
-  const machine = { ...lab.machine, power: { reset: () => fake.power.reset(), cycle: null, state } };
+  const named = (name: string, said: Power['state']): Power => ({
+    name,
+    reset: () => fake.power.reset(),
+    cycle: null,
+    state: said,
+  });
+  const otherPower = other.map((said) => named('the outlet', said));
+  const machine = { ...lab.machine, power: named('BMC x', state), otherPower };
   const [stop, lease] = [new AbortController().signal, { check: () => undefined }];
   await runTestJob(new AttemptContext(assignment, assignment.work, machine, bundles, spool, FAKE_PACE, stop, lease));
   const events = spool.file('events').read(0, 10_000, 1e9);
@@ -57,4 +67,30 @@ it('is the lab’s trouble when it speaks of another machine', async () => {
 
 it('asks no more of a power that does not tell its state', async () => {
   expect(await finishedWith(() => Promise.resolve('unknown'))).toMatchObject({ failure: null, restored: true });
+});
+
+describe('of several ways to its power', () => {
+  const silent: Power['state'] = () => Promise.reject(new MachineError('power', 'no session', 'check the BMC'));
+
+  it('one that answers is enough', async () => {
+    expect(await finishedWith(silent, [() => Promise.resolve('on')])).toMatchObject({ failure: null, restored: true });
+  });
+
+  it('none that answers is the lab’s trouble, with what each said', async () => {
+    const message = /power 1 \(BMC x\): no session; check the BMC; power 2 \(the outlet\): no session; check the BMC/;
+    expect(await finishedWith(silent, [silent])).toMatchObject({
+      failure: { class: 'infrastructure', stage: 'prepare', message: expect.stringMatching(message) },
+    });
+    expect(lab.fake.boots).toBe(0);
+  });
+
+  it('one that speaks of another machine refuses this one, whatever the first says', async () => {
+    expect(await finishedWith(() => Promise.resolve('on'), [() => Promise.resolve('off')])).toMatchObject({
+      failure: {
+        class: 'infrastructure',
+        message: expect.stringContaining('power 2 (the outlet) of v-switch says "off" of a machine that answers'),
+      },
+    });
+    expect(lab.fake.boots).toBe(0);
+  });
 });

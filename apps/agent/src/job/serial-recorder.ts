@@ -1,4 +1,4 @@
-import { cleanText, CrashWatch, cutText, LOG_LINE_MAX, plainText } from '@peerlab/contracts';
+import { cleanText, CrashWatch, cutText, droppedMessages, LOG_LINE_MAX, plainText } from '@peerlab/contracts';
 import type { Console, ConsoleFollower } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 
@@ -129,10 +129,12 @@ export class SerialRecorder {
 
   /** Looked at even when there is no room for it in the spool: a crash must not be missed. */
   #take(line: string, continues: boolean): void {
-    const seq = this.#spool.appendLine('serial', line, Date.now(), continues);
-    this.#nextSeq = Math.max(seq + 1, this.#spool.nextOf('serial'));
     // A copy: a piece of a line would keep all of it in memory.
     const text = cutText(plainText(line.slice(0, LOG_LINE_MAX)), LOG_LINE_MAX);
+    const dropped = continues ? 0 : droppedMessages(text);
+    if (dropped > 0) this.#spool.leaveOut('serial', { lines: dropped, bytes: 0, reason: 'printk-dropped' });
+    const seq = this.#spool.appendLine('serial', line, Date.now(), continues);
+    this.#nextSeq = Math.max(seq + 1, this.#spool.nextOf('serial'));
     this.#lines.push({ seq, text });
     this.#keptCharacters += text.length;
     if (this.#lines.length > 2 * KEPT_LINES || this.#keptCharacters > 2 * KEPT_CHARACTERS) this.#forgetOldest();

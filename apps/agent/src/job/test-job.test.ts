@@ -258,13 +258,17 @@ describe('a kernel that does not come up', () => {
     expectRestored();
   });
 
-  it('is another kernel than the bundle: provisioning failure, sighting not proven', async () => {
+  it('is another kernel than the bundle: infrastructure, no result of the boot, sighting not proven', async () => {
     await setUp();
     fake.candidateBoots = ['wrong-build'];
     await runTestJob(context);
-    expect(finished().failure).toMatchObject({ class: 'provisioning', stage: 'verify' });
-    expect(finished().failure?.message).toContain('wrong kernel');
-    expect(results().boot?.status).toBe('fail');
+    expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'verify' });
+    expect(finished().failure?.message).toMatch(/wrong kernel: .* its build-id is (ee){20}, the bundle's is/);
+    expect(results().boot).toBeUndefined();
+    const sightings = events().flatMap((event) => (event.type === 'kernel' ? [event.sighting] : []));
+    expect(sightings.find(({ phase }) => phase === 'candidate')).toMatchObject({ proven: false });
+    // Nothing of it was run.
+    expect(fake.commands).not.toContain('suite');
     expectRestored();
   });
 

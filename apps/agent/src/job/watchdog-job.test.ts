@@ -37,6 +37,7 @@ async function run(change: Partial<Watchdog>): Promise<AttemptEvent | undefined>
       seen.push('disarmed');
       return Promise.resolve();
     },
+    readBack: () => Promise.resolve({ isRunning: true, leftMs: null, note: null }),
     ...change,
   };
   const lab = await startFakeLab(folder, { watchdog });

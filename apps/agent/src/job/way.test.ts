@@ -9,7 +9,7 @@ import type { Session } from '../machine/protocols.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
-import { describeWay, parseWay, readWay, whyOtherWay } from './way.js';
+import { describeWay, parseWay, readWay, whyOtherUnderCandidate, whyOtherWay } from './way.js';
 
 const path = (kind: PeerPath['kind']): PeerPath => ({
   provider: { address: '0000:03:00.0', model: 'p' },
@@ -53,6 +53,24 @@ describe('the way between two devices', () => {
     const apart = parseWay('@end 0 \n0000:00:01.0 \n0000:03:00.0 \n@end 1 \n0000:00:02.0 \n0000:04:00.0 \n');
     expect(whyOtherWay(apart, path('BUS_ADDR'))).toBe('no common bridge');
     expect(whyOtherWay(apart, path('NOT_SUPPORTED'))).toBeNull();
+  });
+
+  it('is the same under a candidate, but for how late its IOMMU flushes', () => {
+    const under = (provider: string, client: string, acs = 0) =>
+      parseWay(
+        [
+          ...below('0000:02:00.0', '0000:03:00.0', acs, provider),
+          ...below('0000:02:01.0', '0000:04:00.0', 0, client),
+        ].join('\n'),
+      );
+    const why = (now: ReturnType<typeof under>) =>
+      whyOtherUnderCandidate(under('DMA-FQ', 'DMA-FQ'), now, path('BUS_ADDR'));
+    expect(why(under('DMA', 'DMA'))).toBeNull();
+    expect(why(under('DMA-FQ', 'identity'))).toBe('the IOMMU of 0000:04:00.0 is passthrough, not translated');
+    expect(why(under('', ''))).toBe(
+      'the IOMMU of 0000:03:00.0 is off, not translated, the IOMMU of 0000:04:00.0 is off, not translated',
+    );
+    expect(why(under('DMA', 'DMA', 0x1d))).toBe('ACS redirect at 0000:02:00.0');
   });
 
   it('is not believed of another device, nor of a machine that says anything', () => {
@@ -145,5 +163,15 @@ describe('an attempt', () => {
     expect(restored).toBe(true);
     expect(lab.fake.commands).not.toContain('grub-install');
     expect(context.hasOtherHardware).toBe(true);
+  });
+
+  it('tests nothing under a candidate that leaves the IOMMU off where the machine’s own kernel has it on', async () => {
+    lab.fake.iommuMode = 'DMA-FQ';
+    lab.fake.iommuModeOfCandidate = '';
+    const { failure, restored } = await run();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'verify' });
+    expect(failure?.message).toMatch(/: the IOMMU of \S+ is off, not translated.*; nothing was tested.*intel_iommu=on/);
+    expect(restored).toBe(true);
+    expect(lab.fake.commands).not.toContain('suite');
   });
 });

@@ -79,6 +79,25 @@ export function describeWay({ ends }: Way): string {
     .join('; ');
 }
 
+/** As a combination has it; how late an IOMMU flushes (`DMA`, `DMA-FQ`) makes no other one. */
+function iommuOf(mode: string | null): string {
+  if (mode === null) return 'off';
+  return mode === 'identity' ? 'passthrough' : 'translated';
+}
+
+/**
+ * Why a candidate that runs now has other ways than the machine's own kernel had, which the path was planned on; null when it has
+ * the same. A configuration without what a distribution sets (the IOMMU on by default) is enough for that, and without an IOMMU
+ * the kernel does not touch ACS either: results would be kept for a combination that was not there.
+ */
+export function whyOtherUnderCandidate(before: Way, now: Way, path: PeerPath): string | null {
+  const changed = before.ends.flatMap(({ functions, iommuMode }, index) => {
+    const [was, is] = [iommuOf(iommuMode), iommuOf(now.ends[index]?.iommuMode ?? null)];
+    return was === is ? [] : [`the IOMMU of ${functions.at(-1)?.address ?? 'a device'} is ${is}, not ${was}`];
+  });
+  return changed.length > 0 ? changed.join(', ') : whyOtherWay(now, path);
+}
+
 const NO_CPU: Inventory['cpu'] = { vendor: '', family: 0, model: 0, name: '', count: 1 };
 
 /**

@@ -126,11 +126,22 @@ export class MachineGuard {
   }
 }
 
-function guardedCycle({ cycle }: Power, guard: MachineGuard): Power['cycle'] {
-  if (cycle === null) return null;
-  return async (signal) => {
-    guard.check();
-    await cycle(signal);
+function guardedPower(power: Power, guard: MachineGuard): Power {
+  const { name, cycle } = power;
+  return {
+    name,
+    reset: async (signal) => {
+      guard.check();
+      await power.reset(signal);
+    },
+    state: (signal) => power.state(signal),
+    cycle:
+      cycle === null
+        ? null
+        : async (signal) => {
+            guard.check();
+            await cycle(signal);
+          },
   };
 }
 
@@ -146,17 +157,8 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
         return new GuardedSession(await access.connect(options), guard);
       },
     },
-    power:
-      power === null
-        ? null
-        : {
-            reset: async (signal) => {
-              guard.check();
-              await power.reset(signal);
-            },
-            state: (signal) => power.state(signal),
-            cycle: guardedCycle(power, guard),
-          },
+    power: power === null ? null : guardedPower(power, guard),
+    otherPower: machine.otherPower.map((other) => guardedPower(other, guard)),
     watchdog:
       watchdog === null
         ? null

@@ -108,6 +108,8 @@ export interface Access {
 export type PowerState = 'on' | 'off' | 'unknown';
 
 export interface Power {
+  /** For messages: `BMC 10.0.0.7`. */
+  readonly name: string;
   /** Hard reset; one that is off is switched on. Resolves when that was carried out, not when the machine is up. */
   reset(signal?: AbortSignal): Promise<void>;
   state(signal?: AbortSignal): Promise<PowerState>;
@@ -118,18 +120,33 @@ export interface Power {
   readonly cycle: ((signal?: AbortSignal) => Promise<void>) | null;
 }
 
+/** What an armed watchdog says of itself. */
+export interface WatchdogReading {
+  /** null = it starts later, by itself: `note` says when. */
+  isRunning: boolean | null;
+  /** Until it resets the machine; null = it does not tell. */
+  leftMs: number | null;
+  /** What else it says, for people; null = nothing. */
+  note: string | null;
+}
+
 /** Resets the machine when its time is over, whether the agent still lives or not. */
 export interface Watchdog {
   /** For messages: `watchdog of BMC 10.0.0.7`. */
   readonly name: string;
   /** Longest time it can count, in milliseconds. */
   readonly longestMs: number;
-  /** Who else has it running, for people; null = nobody. That one would reset a kernel which does not pat it. */
+  /**
+   * Who else has it running, for people; null = nobody. That one would reset a kernel which does not pat it. Throws
+   * MachineError('watchdog' | 'power') when there is no such watchdog, or it does not answer.
+   */
   foreignUser(session: Session, signal?: AbortSignal): Promise<string | null>;
   /** From now on the machine is reset unless it is disarmed within `timeoutMs`. Throws MachineError('watchdog' | 'power'). */
   arm(session: Session, timeoutMs: number, signal?: AbortSignal): Promise<void>;
-  /** `session` = to whichever kernel runs; null = none answers. */
+  /** `session` = to whichever kernel runs; null = none answers. Throws as `arm`, also when it counts on. */
   disarm(session: Session | null, signal?: AbortSignal): Promise<void>;
+  /** How it stands after `arm`. Throws as that, also where it took the order and is set to something else. */
+  readBack(session: Session, signal?: AbortSignal): Promise<WatchdogReading>;
 }
 
 /** A disk whose owner can throw away, from outside the machine, all that was written to it. */
@@ -174,9 +191,31 @@ export interface ConsoleHandlers {
   backpressure?: Backpressure;
 }
 
+/** Whether the running kernel prints to a console. `began` = it does since it was told now, and did not before. */
+export type ConsoleStart = { prints: true; began: boolean; how: string } | { prints: false; why: string };
+
+/** Makes kernels print to a console that none prints to by itself. */
+export interface ConsoleStarter {
+  /**
+   * Words for the command line of a kernel that can print there from its boot on; empty = it cannot.
+   * @param kernel its modules are installed; `config` null = its configuration is not known
+   */
+  bootWords(
+    session: Session,
+    kernel: { release: string; config: string | null },
+    signal?: AbortSignal,
+  ): Promise<string[]>;
+  /** Tells the running kernel. Throws a MachineError only when the connection broke or the attempt may not act any more. */
+  start(session: Session, signal?: AbortSignal): Promise<ConsoleStart>;
+  /** Ends what `start` began. */
+  stop(session: Session, signal?: AbortSignal): Promise<void>;
+}
+
 export interface Console {
-  /** What a kernel is told so that it writes there; absent = nothing more than the default kernel is. */
-  readonly kernelArguments?: readonly string[];
+  /** Absent = every kernel prints there that is told what the default kernel is. */
+  readonly starter?: ConsoleStarter;
+  /** What it cannot show of a boot, in a sentence; absent = it shows all from the firmware on. */
+  readonly caveat?: string;
   /** Why it is not recorded at this moment; null when it is. Absent = that is not known. */
   problem?(): string | null;
   follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
@@ -278,6 +317,8 @@ export interface Machine {
   /** Out-of-tree drivers that it needs of a bundle, in the order in which they are loaded. */
   readonly drivers: readonly string[];
   readonly power: Power | null;
+  /** Other ways to its power, tried in this order where the ones before do not help; none without `power`. */
+  readonly otherPower: readonly Power[];
   /** null = a machine that hangs is reset by the agent alone. */
   readonly watchdog: Watchdog | null;
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */

@@ -69,6 +69,7 @@ export function switchedPower(control: PowerSwitch, pace: SwitchPace = SWITCH_PA
     await bring('on', signal);
   };
   return {
+    name: control.name,
     state: (signal) => control.state(signal),
     cycle,
     async reset(signal) {

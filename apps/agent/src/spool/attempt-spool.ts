@@ -416,6 +416,10 @@ function writeReserve(path: string, disk: SpoolDisk): void {
   disk.grow(RESERVE_BYTES);
 }
 
-/** Lines of a source that an append stands for. */
-const linesOf = (records: readonly SpoolEntry[]): number =>
-  records.reduce((sum, record) => sum + ('gap' in record ? (record.gap?.lines ?? 1) : 0), 0) || 1;
+/** Lines of a source that an append stands for. What a kernel dropped before its console got it was in no source. */
+function linesOf(records: readonly SpoolEntry[]): number {
+  const gaps = records.flatMap((record) => ('gap' in record && record.gap !== undefined ? [record.gap] : []));
+  const ofSource = gaps.filter(({ reason }) => reason !== 'printk-dropped');
+  if (ofSource.length === 0 && gaps.length > 0) return 0;
+  return ofSource.reduce((sum, { lines }) => sum + lines, 0) || 1;
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SOLE_ROLE, type Assignment, type AttemptEvent, type SeriesSource } from '@peerlab/contracts';
@@ -25,6 +25,8 @@ export interface ToyBuild {
 export class ToyBuilder {
   readonly folder = mkdtempSync(join(tmpdir(), 'toy-'));
   readonly uploads = new Map<string, Buffer>();
+  /** What the controller holds for downloads, by digest. */
+  readonly downloads = new Map<string, string>();
   readonly settings: BuildSettings;
   readonly stop = new AbortController();
   stored: Awaited<ReturnType<Artifacts['findBundle']>> = null;
@@ -34,7 +36,11 @@ export class ToyBuilder {
 
   constructor(limits: Partial<BuildLimits> = {}) {
     const artifacts: Artifacts = {
-      download: () => Promise.reject(new Error('nothing to download')),
+      download: async (digest, path) => {
+        const content = this.downloads.get(digest);
+        if (content === undefined) throw new Error('nothing to download');
+        writeFileSync(path, content);
+      },
       upload: async (digest, path) => {
         this.uploads.set(digest, readFileSync(path));
       },

@@ -23,10 +23,11 @@ let wanted: WantedReservation[] = [];
 /** How often the agent wanted to report at once. */
 let news = 0;
 let returned: string[] = [];
+let taken: string[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'reserved-'));
   wanted = [];
-  returned = [];
+  [taken, returned] = [[], []];
 });
 afterEach(async () => {
   worker.stop();
@@ -51,6 +52,7 @@ function startWorker(): Worker {
     sendHeartbeat: () => {
       news += 1;
     },
+    onTaken: (name) => void taken.push(name),
     onReturned: (name) => void returned.push(name),
     pace: FAKE_PACE,
   });
@@ -84,6 +86,7 @@ describe('a machine that a person gets', () => {
     await take();
     expect(lab.fake.fence?.fence).toBe(RESERVATION.fence);
     expect(worker.isBusy('v-switch')).toBe(true);
+    expect(taken).toEqual(['v-switch']);
     const done = lab.fake.commands.length;
     for (let at = 0; at < 5; at += 1) beat();
     expect(lab.fake.commands.length).toBe(done);

@@ -36,6 +36,8 @@ interface ReservationSettings {
   queues: MachineQueues;
   /** Told when there is something new to report. */
   onNews: () => void;
+  /** A machine is reserved from now on. */
+  onTaken: (machine: string) => void;
   /** A machine was restored, or not: it may have other devices than before. */
   onReturned: (machine: string) => void;
   clock: () => number;
@@ -116,6 +118,7 @@ export class Reservations {
     const isTaken = this.#read(wanted.reservationId) !== null;
     const held: Held = { wanted, lease, report: isTaken ? { state: 'holding', detail: null } : null, isWorking: false };
     this.#held.set(wanted.reservationId, held);
+    this.#settings.onTaken(wanted.machine);
     return held;
   }
 

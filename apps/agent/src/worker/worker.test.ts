@@ -6,7 +6,7 @@ import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import { until } from '../timing.js';
-import { FleetWatch } from './fleet-watch.js';
+import { FLEET_PACE, FleetWatch } from './fleet-watch.js';
 import { Worker } from './worker.js';
 
 /** A controller's view: stores what comes, acknowledges it when told to. */
@@ -442,7 +442,8 @@ describe('FleetWatch', () => {
       return access.connect(options);
     };
     const machine = { ...lab.machine, access: { ...access, connect } };
-    const fleet = new FleetWatch([machine], (name) => worker.isBusy(name), recorder.send, {
+    const fleet = new FleetWatch([machine], (name) => worker.isBusy(name), recorder.send, null, undefined, {
+      ...FLEET_PACE,
       connectTimeoutMs: 2_000,
       idleMs: 50,
       absentMs: 50,
@@ -475,7 +476,9 @@ describe('FleetWatch', () => {
         if (sent.length === 1) fleet.inventoryTooLarge(frame.machine, 9_000_000);
         return sent.length > 1;
       },
-      { connectTimeoutMs: 2_000, idleMs: 20, absentMs: 20 },
+      null,
+      undefined,
+      { ...FLEET_PACE, connectTimeoutMs: 2_000, idleMs: 20, absentMs: 20 },
     );
     fleet.start();
     await eventually('the problem', () => fleet.states()[0]?.problem?.startsWith('its inventory is larger') === true);

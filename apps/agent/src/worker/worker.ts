@@ -31,6 +31,8 @@ interface WorkerSettings extends JobSettings {
   send: (frame: FromAgent) => boolean;
   /** Sends a heartbeat immediately, because a lease begins with its first renewal. */
   sendHeartbeat: () => void;
+  /** An attempt or a person gets a machine: nothing else is to act on it from now on. */
+  onTaken?: (machine: string) => void;
   /** A person gave a machine back: it may have other devices than before. */
   onReturned?: (machine: string) => void;
   /** Milliseconds that never go back; default: since this computer was booted. */
@@ -72,6 +74,7 @@ export class Worker {
       pace,
       queues: this.#queues,
       onNews: () => settings.sendHeartbeat(),
+      onTaken: (machine) => settings.onTaken?.(machine),
       onReturned: (machine) => settings.onReturned?.(machine),
       clock: this.#clock,
     });
@@ -288,6 +291,7 @@ export class Worker {
   #launch(held: HeldAttempt, job: () => Promise<void>): void {
     held.running = true;
     const { machine } = held;
+    if (machine !== null) this.#settings.onTaken?.(machine);
     const toItsEnd = (): Promise<void> =>
       job()
         .catch((error: unknown) => {

@@ -60,6 +60,19 @@ export async function boot(context: AttemptContext): Promise<string> {
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
+    case 'unreachable': {
+      const message = `${manifest.release} reached user space ("${outcome.proof}") and never answered on the network: ${outcome.message}`;
+      if (!hasBootedConfig(context)) {
+        const { name } = context.machine;
+        throw new JobFailure(
+          'infrastructure',
+          `${message}; no kernel of this configuration has come up on ${name} yet, so it may lack something that the network of this ` +
+            `machine needs; boot the untouched base with it first, or a configuration that "peerlab machine configure ${name}" makes`,
+        );
+      }
+      context.emitFarmResult('boot', { status: 'timeout', reason: message, durationMs, signature: null, log });
+      throw new JobFailure('provisioning', message);
+    }
     case 'hung': {
       const message = `${manifest.release} hung at boot: ${outcome.message}`;
       context.emitFarmResult('boot', { status: 'timeout', reason: message, durationMs, signature: null, log });
@@ -81,7 +94,7 @@ export function untrustedFailure({ machine, signsWith }: AttemptContext, message
   );
 }
 
-/** A kernel of the same configuration came up here before: the machine's root needs nothing else. */
+/** A kernel of the same configuration came up here before: the machine's root and network need nothing else. */
 const hasBootedConfig = (context: AttemptContext): boolean =>
   context.records?.read(context.machine.name).bootedConfigs.includes(context.work.manifest.config.sha256) ?? false;
 

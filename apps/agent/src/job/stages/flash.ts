@@ -5,14 +5,14 @@ import { output, quote, script } from '../../machine/command.js';
 import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
-import { readBootChain } from '../boot-chain.js';
+import { checkBootChain, describeNetwork, readBootChain } from '../boot-chain.js';
 import { deviceArguments } from '../chosen-devices.js';
 import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { readConfig, whyModulesRefused } from '../module-signatures.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { AttemptContext } from '../attempt-context.js';
-import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
+import { modulesOfOwnSuites, ownBundleFiles, placeOwnSuites } from '../own-suite.js';
 import { withSignedKernel } from '../signed-image.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
@@ -48,8 +48,9 @@ export async function flash(context: AttemptContext): Promise<string> {
   );
   if (manifest.files[MODULES_FILE] !== undefined) {
     const modules = join(folder, MODULES_FILE);
-    const proven = [...manifest.modules, ...(manifest.drivers ?? []).flatMap((driver) => driver.modules)];
-    context.moduleBuildIds = await checkModules(modules, manifest.release, proven);
+    const ofDrivers = (manifest.drivers ?? []).flatMap((driver) => driver.modules);
+    const proven = [...manifest.modules, ...ofDrivers, ...modulesOfOwnSuites(context)];
+    context.bundleModules = await checkModules(modules, manifest.release, proven);
     await checkModuleSignatures(context, folder, defaultKernel.commandLine);
   }
   await context.machine.disk?.markUsed();
@@ -79,7 +80,9 @@ export async function flash(context: AttemptContext): Promise<string> {
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const initrdPath = await makeInitramfs(context, session, folder);
   const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);
-  const toConsole = context.machine.console?.kernelArguments ?? [];
+  const config = manifest.files['config'] === undefined ? null : await readConfig(join(folder, 'config'));
+  const kernel = { release: manifest.release, config };
+  const toConsole = (await context.machine.console?.starter?.bootWords(session, kernel, signal)) ?? [];
   const more = [...context.machine.kernelArguments, ...toConsole, ...deviceArguments(work)];
   const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, more, initrdPath !== undefined);
   const tooLong = whyTooLong(commandLine, paths.kernel);
@@ -169,15 +172,18 @@ async function rootSource(session: Session): Promise<string> {
 
 /**
  * The partition for root=, for a kernel without an initramfs.
- * Throws JobFailure: `infrastructure` when it is none, `request` when the kernel has what it needs for it as modules.
+ * Throws JobFailure: `infrastructure` when it is none, `request` when the kernel has what it needs for it as modules, or has not what it
+ * needs for it or for the network.
  */
-async function plainRoot({ defaultKernel, machine, signal, work }: AttemptContext, session: Session): Promise<string> {
+async function plainRoot(context: AttemptContext, session: Session): Promise<string> {
+  const { defaultKernel, machine, signal, work } = context;
   const root = await rootSource(session);
   const problem = namesPlainRoot(defaultKernel?.commandLine ?? '') ? null : whyNoPlainRoot(root);
   if (problem !== null) throw new JobFailure('infrastructure', `${machine.name}: ${problem}`);
   const { release, files } = work.manifest;
   if (files[MODULES_FILE] === undefined) return root;
   const chain = await readBootChain(session, release, signal);
+  checkBootChain(chain, release, machine.name);
   if (chain.modules.length > 0)
     throw new JobFailure(
       'request',
@@ -185,5 +191,6 @@ async function plainRoot({ defaultKernel, machine, signal, work }: AttemptContex
         `${chain.modules.join(', ')} as such; build it with these built in, or name the tool that makes an initramfs on this ` +
         'machine in initramfs: of its config',
     );
+  context.note(`flash: ${describeNetwork(chain)}`);
   return root;
 }

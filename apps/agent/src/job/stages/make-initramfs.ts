@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { InitramfsPacking, Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
 import type { AttemptContext, InstalledPaths } from '../attempt-context.js';
-import { lackingFiles, readBootChain } from '../boot-chain.js';
+import { checkBootChain, describeNetwork, lackingFiles, readBootChain } from '../boot-chain.js';
 import { JobFailure } from '../failure.js';
 import { readConfig } from '../module-signatures.js';
 
@@ -49,13 +49,7 @@ export async function makeInitramfs(
   if (initramfs === null) return undefined;
   const { release } = work.manifest;
   const chain = await readBootChain(session, release, signal);
-  if (chain.missing.length > 0) {
-    throw new JobFailure(
-      'request',
-      `${release} cannot mount the root of ${machine.name}, ${chain.root}: it has not ${chain.missing.join('; ')}; ` +
-        'build it with a configuration that has these as modules or built in',
-    );
-  }
+  checkBootChain(chain, release, machine.name);
   const packing = await readPacking(context, bundleFolder);
   const at = performance.now();
   const config = packing === null ? null : configOn(paths);
@@ -75,5 +69,6 @@ export async function makeInitramfs(
   context.note(
     `flash: root ${chain.root}: built in ${chain.builtin.join(' ') || 'nothing'}; in the initramfs ${inside}`,
   );
+  context.note(`flash: ${describeNetwork(chain)}`);
   return paths.initrd;
 }

@@ -1,6 +1,7 @@
 import { output, script } from '../../machine/command.js';
 import { loadersInstead } from '../../machine/detect-loader.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
+import { powerWays } from '../../machine/power-ways.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
@@ -126,23 +127,31 @@ async function checkWatchdog({ machine, signal }: AttemptContext, session: Sessi
 
 /**
  * Power is what brings the machine back when its candidate hangs: a service processor that does not answer is found out
- * before anything is changed.
+ * before anything is changed. Of several ways one that answers is enough.
  */
-async function checkPower({ machine, signal }: AttemptContext): Promise<void> {
-  const { name, power } = machine;
-  if (power === null) return;
-  const state = await power.state(signal).catch((error: unknown) => {
-    signal.throwIfAborted();
+async function checkPower(context: AttemptContext): Promise<void> {
+  const { machine, signal } = context;
+  const { name } = machine;
+  const ways = powerWays(machine);
+  const silent: string[] = [];
+  for (const { label, power } of ways) {
+    const state = await power.state(signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      silent.push(`${label === null ? '' : `${label} (${power.name}): `}${adviceOf(error)}`);
+    });
+    if (state !== 'off') continue;
     throw new JobFailure(
       'infrastructure',
-      `the power of ${name} cannot be asked for its state, so nothing could reset it: ${adviceOf(error)}`,
+      `${label === null ? 'the power driver' : `${label} (${power.name})`} of ${name} says "off" of a machine that answers; correct power: in the config, it may speak to another machine`,
     );
-  });
-  if (state !== 'off') return;
-  throw new JobFailure(
-    'infrastructure',
-    `the power driver of ${name} says "off" of a machine that answers; correct power: in the config, it may speak to another machine`,
-  );
+  }
+  if (silent.length > 0 && silent.length === ways.length) {
+    throw new JobFailure(
+      'infrastructure',
+      `the power of ${name} cannot be asked for its state, so nothing could reset it: ${silent.join('; ')}`,
+    );
+  }
+  for (const each of silent) context.note(`prepare: a way to the power of ${name} does not answer: ${each}`);
 }
 
 /**
@@ -159,6 +168,7 @@ async function checkWay(context: AttemptContext, session: Session): Promise<void
       `${machine.name}: the way between its devices cannot be read: ${adviceOf(error)}`,
     );
   });
+  context.way = way;
   context.note(`prepare: ${describeWay(way)}`);
   const why = whyOtherWay(way, work.path);
   if (why === null) return;

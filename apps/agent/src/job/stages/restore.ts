@@ -1,11 +1,12 @@
 import { output, script } from '../../machine/command.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
+import { powerWays } from '../../machine/power-ways.js';
 import { DeadlinePassed, formatSeconds } from '../../timing.js';
 import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
-import { describeLoss, readHardware } from '../hardware.js';
+import { functionCount, lossSince } from '../hardware.js';
 import { releaseUpgrades } from '../held-upgrades.js';
 import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
@@ -20,6 +21,8 @@ const REASON_MAX = 2000;
 
 /** Boots of one restore: from the candidate, by sysrq, after a reset, after a time without power, and once more. */
 const BOOTS = 5;
+/** More of them, for each further way to power. */
+const BOOTS_PER_WAY = 2;
 
 /** Build-id of the default kernel as it was found; null when it was not seen. */
 function expectedBuildId(context: RestoreContext): string | null {
@@ -62,7 +65,9 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
   context.guard.beginRestore();
   context.connection.expectBoot();
   const deadline = new AbortController();
-  const limitMs = context.pace.restoreMs + BOOTS * context.firmware.allowanceMs;
+  const { pace, machine, firmware } = context;
+  const moreMs = machine.otherPower.length * BOOTS_PER_WAY * (pace.powerMs + context.recoverMs);
+  const limitMs = pace.restoreMs + BOOTS * firmware.allowanceMs + moreMs;
   const timer = setTimeout(
     () => deadline.abort(new Error(`restore ran past its limit of ${formatSeconds(limitMs)}`)),
     limitMs,
@@ -82,8 +87,8 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
 const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
 /**
- * Tries without a reset, then climbs: each rung is harder than the one before, and the last is a time without power, which some
- * devices need to come back. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
+ * Tries without a reset, then climbs: each rung is harder than the one before, and the last of a way to power is a time without it,
+ * which some devices need to come back. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
  * says what was tried and how each ended.
  */
 async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Promise<string> {
@@ -95,7 +100,7 @@ async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Pr
     } catch (error) {
       if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw withTried(error, tried);
       // A kernel that boots again brings no device back, and a reset seldom does.
-      if (error instanceof DevicesLost) rungs = rungs.slice(-1).filter(({ what }) => what !== BY_SYSRQ);
+      if (error instanceof DevicesLost) rungs = rungs.filter(({ isHardest }) => isHardest);
       const isUp = await climb(context, rungs, { error, tried }, signal).catch((cut: unknown) => {
         throw withTried(cut, tried);
       });
@@ -158,28 +163,28 @@ interface Rung {
   what: string;
   /** null = what is tried next does it itself. */
   act: ((signal: AbortSignal) => Promise<void>) | null;
+  /** The hardest of its way to power: what may bring a lost device back. */
+  isHardest: boolean;
 }
 
-/** What there is on this machine, the gentlest first. */
+/** What there is on this machine, the gentlest first; of several ways to its power, all that one can before the next one. */
 function rungsOf(context: RestoreContext): Rung[] {
   const { power, disk } = context.machine;
-  const coldCycle = (cycle: PowerOrder): Rung => ({
-    what: 'a time without power',
-    act: (signal) => inTime(context, cycle, signal),
-  });
-  // A fresh disk begins with a reset of its own.
-  if (disk !== null)
+  const ways = powerWays(context.machine).flatMap(({ by, power: way }): Rung[] => {
+    const { cycle } = way;
+    const order = (what: string, act: PowerOrder, isHardest: boolean): Rung => ({
+      what: `${what}${by}`,
+      act: (signal) => inTime(context, act, signal),
+      isHardest,
+    });
     return [
-      { what: 'a reset', act: null },
-      ...(power !== null && power.cycle !== null ? [coldCycle(power.cycle)] : []),
+      // A fresh disk begins with a reset of its own.
+      ...(disk !== null && way === power ? [] : [order('a reset', (stop) => way.reset(stop), cycle === null)]),
+      ...(cycle === null ? [] : [order('a time without power', cycle, true)]),
     ];
-  return [
-    { what: BY_SYSRQ, act: (signal) => rebootBySysrq(context, signal) },
-    ...(power === null
-      ? []
-      : [{ what: 'a reset', act: (signal: AbortSignal) => inTime(context, (stop) => power.reset(stop), signal) }]),
-    ...(power === null || power.cycle === null ? [] : [coldCycle(power.cycle)]),
-  ];
+  });
+  if (disk !== null) return [{ what: 'a reset', act: null, isHardest: (power?.cycle ?? null) === null }, ...ways];
+  return [{ what: 'a reboot by sysrq', act: (signal) => rebootBySysrq(context, signal), isHardest: false }, ...ways];
 }
 
 type PowerOrder = (signal?: AbortSignal) => Promise<void>;
@@ -200,7 +205,6 @@ async function inTime({ pace }: RestoreContext, order: PowerOrder, signal: Abort
   }
 }
 
-const BY_SYSRQ = 'a reboot by sysrq';
 /** Of the time for a machine to answer: it was waited for just before. */
 const SYSRQ_REACH = 0.25;
 
@@ -289,9 +293,8 @@ async function judgeDefault(context: RestoreContext, { kernel, session }: Booted
   await context.harvest?.(session, signal);
   const { hardware } = context.found;
   if (hardware === null) return;
-  const now = await readHardware(session, signal);
-  const loss = describeLoss(hardware, now);
-  if (loss === null) return context.note(`restore: all ${hardware.length} PCI functions of before are there`);
+  const loss = await lossSince(hardware, session, context.pace, signal);
+  if (loss === null) return context.note(`restore: all ${functionCount(hardware)} PCI functions of before are there`);
   throw new DevicesLost(
     `${context.machine.name} lost devices: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
   );

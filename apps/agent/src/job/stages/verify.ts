@@ -5,6 +5,8 @@ import type { AttemptContext } from '../attempt-context.js';
 import { messageOf } from '../../error-message.js';
 import { whyOtherCommandLine } from '../command-line.js';
 import { type DeviceErrors, readDeviceErrors } from '../device-errors.js';
+import { startConsole } from '../start-console.js';
+import { describeWay, readWay, whyOtherUnderCandidate } from '../way.js';
 import type { Session } from '../../machine/protocols.js';
 import { isProven } from './boot.js';
 
@@ -35,7 +37,32 @@ async function deviceErrorsOf(context: AttemptContext, session: Session): Promis
   }
 }
 
-/** Proves that the kernel that runs is the one that was flashed; starts to follow its log. */
+/** The results are kept for the path and the IOMMU that the machine has under its own kernel: the candidate must have the same. */
+async function checkWay(context: AttemptContext, session: Session): Promise<void> {
+  const { machine, signal, work, way: before } = context;
+  if (before === null) return;
+  const now = await readWay(session, work.path, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    // A device that the candidate does not find is for the tests to tell.
+    context.note(`verify: the way between the devices could not be read: ${messageOf(error)}`);
+    return null;
+  });
+  if (now === null) return;
+  const why = whyOtherUnderCandidate(before, now, work.path);
+  if (why === null) return;
+  context.note(`verify: ${describeWay(now)}`);
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name}: the candidate connects its devices in another way than the machine's own kernel: ${why}; nothing was tested, ` +
+      "its results would count for other hardware; say it on that kernel's command line (intel_iommu=on, iommu=pt in " +
+      'GRUB_CMDLINE_LINUX), or make the configuration anew with peerlab machine configure',
+  );
+}
+
+/**
+ * Proves that the kernel that runs is the one that was flashed; starts to follow its log. Throws JobFailure (`infrastructure`) when it is
+ * not proven, without a result of the boot.
+ */
 export async function verify(context: AttemptContext): Promise<string> {
   const { work, signal } = context;
   const session = context.connection.require();
@@ -62,15 +89,13 @@ export async function verify(context: AttemptContext): Promise<string> {
       commandLine,
     },
   });
+  // Whether another image was started, or this one shows what it is not: nothing proves that the candidate ran.
   if (detail !== null) {
-    context.emitFarmResult('boot', {
-      status: 'fail',
-      reason: `wrong kernel: ${detail}`,
-      durationMs: null,
-      signature: null,
-      log: null,
-    });
-    throw new JobFailure('provisioning', `wrong kernel: ${release} runs, but ${detail}`);
+    throw new JobFailure(
+      'infrastructure',
+      `${context.machine.name}: wrong kernel: ${release} runs, but ${detail}; nothing is known about the candidate; ` +
+        `look for what replaces ${context.paths.kernel} or its boot entry there`,
+    );
   }
   const changed = whyOtherCommandLine(context.spool.record.commandLine, commandLine);
   if (changed !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${changed}`);
@@ -78,6 +103,8 @@ export async function verify(context: AttemptContext): Promise<string> {
   if (other !== null) context.note(`verify: the candidate runs, but ${other}`);
   context.candidate = kernel;
   rememberConfig(context);
+  await checkWay(context, session);
+  await startConsole(context);
   // What was held went with the kernel that held it.
   await holdUpgrades(session, context.machine.name, signal);
   context.deviceErrors = await deviceErrorsOf(context, session);

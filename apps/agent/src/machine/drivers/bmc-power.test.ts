@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import type { SwitchPace } from '../switched-power.js';
 import { createCommandPower } from './command-power.js';
 import { createIpmiPower } from './ipmi-power.js';
 import { type IpmiSim, startIpmiSim } from '../../testing/ipmi-sim.js';
+import { RedfishService } from '../../testing/redfish-service.js';
 import { createRedfishPower } from './redfish-power.js';
 
 const PACE: SwitchPace = { pollMs: 10, reachMs: 20_000, againMs: 5_000, coldMs: 10 };
@@ -94,72 +95,6 @@ describe('IPMI, against a simulated BMC', () => {
     await expect(createIpmiPower(bmcOf({ cipherSuite: 3 }), PACE).state()).rejects.toThrow(/BMC 127\.0\.0\.1:\d+/);
   }, 120_000);
 });
-
-/** A Redfish service with one system, as strict as real ones. */
-class RedfishService {
-  power: 'On' | 'Off' = 'On';
-  allowed: string[] | null = ['On', 'ForceOff', 'ForceRestart'];
-  /** In an ActionInfo of its own instead. */
-  byInfo = false;
-  systems = ['1'];
-  readonly orders: string[] = [];
-  readonly authorizations = new Set<string | undefined>();
-
-  serve(request: IncomingMessage, response: ServerResponse): void {
-    this.authorizations.add(request.headers.authorization);
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const answer = this.#answer(request, Buffer.concat(chunks).toString());
-      response.writeHead(answer.status, { 'Content-Type': 'application/json' });
-      response.end(answer.body === null ? '' : JSON.stringify(answer.body));
-    });
-  }
-
-  #answer({ method, url = '', headers }: IncomingMessage, text: string): { status: number; body: object | null } {
-    if (headers.authorization !== `Basic ${Buffer.from('lab:a password').toString('base64')}`)
-      return { status: 401, body: null };
-    const system = `/redfish/v1/Systems/${this.systems[0]}`;
-    if (method === 'GET' && url === '/redfish/v1/Systems') {
-      return {
-        status: 200,
-        body: { Members: this.systems.map((id) => ({ '@odata.id': `/redfish/v1/Systems/${id}` })) },
-      };
-    }
-    const action = `${system}/Actions/ComputerSystem.Reset`;
-    if (method === 'GET' && url === system) {
-      const how = this.byInfo
-        ? { '@Redfish.ActionInfo': `${system}/ResetActionInfo` }
-        : this.allowed === null
-          ? {}
-          : { 'ResetType@Redfish.AllowableValues': this.allowed };
-      return {
-        status: 200,
-        body: { PowerState: this.power, Actions: { '#ComputerSystem.Reset': { target: action, ...how } } },
-      };
-    }
-    if (method === 'GET' && url === `${system}/ResetActionInfo`) {
-      return { status: 200, body: { Parameters: [{ Name: 'ResetType', AllowableValues: this.allowed }] } };
-    }
-    if (method === 'POST' && url === action) {
-      const { ResetType } = JSON.parse(text) as { ResetType: string };
-      if (this.allowed !== null && !this.allowed.includes(ResetType))
-        return { status: 400, body: { error: { message: 'not allowed' } } };
-      if (ResetType === 'On' && this.power === 'On') {
-        return {
-          status: 409,
-          body: { error: { '@Message.ExtendedInfo': [{ Message: 'The system is on already.' }] } },
-        };
-      }
-      this.orders.push(ResetType);
-      if (ResetType === 'ForceOff') this.power = 'Off';
-      if (ResetType === 'On' || ResetType === 'ForceOn' || (ResetType === 'PowerCycle' && this.power === 'Off'))
-        this.power = 'On';
-      return { status: 204, body: null };
-    }
-    return { status: 404, body: { error: { message: `no ${url}` } } };
-  }
-}
 
 describe('Redfish, against a service on loopback', () => {
   let service: RedfishService;

@@ -120,7 +120,9 @@ export const MKINITCPIO: Tool = {
   name: 'mkinitcpio',
   program: 'mkinitcpio',
   package: 'mkinitcpio',
-  make: (release, path, packing) => `mkinitcpio ${packing === null ? '' : `-z ${packing} `}-k ${release} -g ${path}`,
+  // Its hook kms brings the GPU drivers; one that the configuration has not is skipped as well. What MODULES names there stays.
+  make: (release, path, packing) =>
+    `mkinitcpio --skiphooks kms ${packing === null ? '' : `-z ${packing} `}-k ${release} -g ${path}`,
   list: (path) => `lsinitcpio ${path}`,
   fileOf: plainPath,
 };

@@ -8,6 +8,7 @@ import { runIpmitool } from './ipmitool.js';
 /** What the timer is for: ours is that of an operating system that is loaded. */
 const OS_LOAD = 0x03;
 const USES = ['unspecified', 'BIOS FRB2', 'BIOS/POST', 'OS load', 'SMS/OS', 'OEM'];
+const ACTIONS = ['none', 'a hard reset', 'power down', 'a power cycle'];
 const HARD_RESET = 0x01;
 const NO_ACTION = 0x00;
 const CLEAR_FLAGS = 0x3e;
@@ -17,20 +18,38 @@ const TICK_MS = 100;
 
 const byte = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`;
 
+/** The BMC's answer to Get Watchdog Timer, which `ipmitool mc watchdog get` shows in words. */
+interface Timer {
+  running: boolean;
+  use: number;
+  /** At its end. */
+  action: number;
+  initialMs: number;
+  /** null = the BMC does not tell. */
+  leftMs: number | null;
+}
+
 /** What `ipmitool raw 0x06 0x25` prints: six bytes in hex, and two more on most BMCs. Throws MachineError. */
-export function readTimer(text: string): { running: boolean; use: number; initialMs: number } {
+export function readTimer(text: string): Timer {
   const bytes = text
     .trim()
     .split(/\s+/)
     .map((word) => Number.parseInt(word, 16));
-  const [use = Number.NaN, , , , low = Number.NaN, high = Number.NaN] = bytes;
+  const [use = Number.NaN, action = Number.NaN, , , low = Number.NaN, high = Number.NaN, leftLow, leftHigh] = bytes;
   if (!Number.isInteger(use) || !Number.isInteger(low) || !Number.isInteger(high)) {
     throw new MachineError(
       'watchdog',
       `the BMC did not say what its watchdog does: ${JSON.stringify(text.slice(0, 100))}`,
     );
   }
-  return { running: (use & 0x40) !== 0, use: use & 0x07, initialMs: (low + 256 * high) * TICK_MS };
+  const left = (leftLow ?? Number.NaN) + 256 * (leftHigh ?? Number.NaN);
+  return {
+    running: (use & 0x40) !== 0,
+    use: use & 0x07,
+    action: action & 0x07,
+    initialMs: (low + 256 * high) * TICK_MS,
+    leftMs: Number.isInteger(left) ? left * TICK_MS : null,
+  };
 }
 
 /** The watchdog timer of a BMC, set over the network: it counts through reboots, whatever the machine does. */
@@ -62,7 +81,26 @@ export function createIpmiWatchdog(bmc: IpmiBmc): Watchdog {
         );
     },
 
-    disarm: (_session, signal) => set(OS_LOAD, NO_ACTION, LONGEST_MS, signal),
+    async disarm(_session, signal) {
+      await set(OS_LOAD, NO_ACTION, LONGEST_MS, signal);
+      if ((await read(signal)).running)
+        throw new MachineError(
+          'watchdog',
+          `the watchdog of BMC ${bmc.host} counts on`,
+          'look at it by `ipmitool mc watchdog get`, and take watchdog: out of the config',
+        );
+    },
+
+    async readBack(_session, signal) {
+      const { running, action, leftMs } = await read(signal);
+      if (action !== HARD_RESET)
+        throw new MachineError(
+          'watchdog',
+          `the watchdog of BMC ${bmc.host} was set to a hard reset, and says that its action is ${ACTIONS[action] ?? `action ${action}`}`,
+          'look at it by `ipmitool mc watchdog get`, and take watchdog: out of the config',
+        );
+      return { isRunning: running, leftMs, note: null };
+    },
   };
 }
 

@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeLoaders, loaderFactsScript, readLoaderFacts } from '../detect-loader.js';
 import type { ExecOptions, ExecResult, Session } from '../protocols.js';
-import { createGrubBootSelect, GRUB } from './grub.js';
+import { CANDIDATE_ENTRY, createGrubBootSelect, GRUB, GRUB2 } from './grub.js';
 import { createBootNextSelect, readBootManagerLine } from './boot-next.js';
 import { createKexecSelect } from './kexec.js';
 import { createSystemdBootSelect, readSystemdBootLine } from './systemd-boot.js';
@@ -65,18 +65,50 @@ const variable = (name: string, text: string): void =>
     `\x07\0\0\0${Buffer.from(`${text}\0`, 'utf16le').toString('latin1')}`,
   );
 
-describe('GRUB', () => {
-  const folder = (): string => at('boot/grub');
+/** A GRUB environment block as lines, which is enough for the driver. */
+const EDITENV = `file=$1; shift
+without() { grep -v "^$1=" "$file" >"$file.new"; mv "$file.new" "$file"; }
+case $1 in
+list) cat "$file" ;;
+set) without "\${2%%=*}"; echo "$2" >>"$file" ;;
+unset) without "$2" ;;
+esac`;
+
+describe.each([
+  ['grub', GRUB],
+  ['grub2', GRUB2],
+] as const)('GRUB by its driver %s', (driver, standard) => {
+  const folder = (): string => at(`boot/${driver}`);
+  const boot = () => createGrubBootSelect({ ...standard, folder: folder() });
+  /** The tools of this layout alone: those of the other one would fail. */
+  const grubTool = (name: string, body: string): void => tool(`${driver}-${name}`, body);
   const install = (): Promise<void> =>
-    createGrubBootSelect({ ...GRUB, folder: folder() }).install(session, {
+    boot().install(session, {
       kernelPath: '/boot/k-vmlinuz',
       initrdPath: '/boot/k-initrd.img',
       commandLine: 'peerlab.nonce=ab',
     });
+  /** What grub-probe says of /boot: its file system, and what lies below that. */
+  const lies = (fileSystem: string, abstraction = ''): void =>
+    grubTool(
+      'probe',
+      `case $1 in
+--target=abstraction) echo "${abstraction}" ;;
+--target=fs) echo ${fileSystem} ;;
+--target=fs_uuid) echo 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11 ;;
+*) exit 1 ;;
+esac`,
+    );
   beforeEach(() => {
-    put('boot/grub/custom.cfg', "menuentry 'rescue' { true }\n");
-    tool('grub-mkrelpath', 'echo "${1#/boot}"');
-    tool('grub-probe', '[ "$1" = --target=fs_uuid ] && echo 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11');
+    put(`boot/${driver}/custom.cfg`, "menuentry 'rescue' { true }\n");
+    put(`boot/${driver}/grub.cfg`, 'set default="${next_entry}"\nsource custom.cfg\n');
+    put(`boot/${driver}/grubenv`, 'saved_entry=debian\n');
+    for (const name of ['reboot', 'editenv', 'mkrelpath', 'probe'])
+      tool(`${driver === 'grub' ? 'grub2' : 'grub'}-${name}`, 'echo "the tool of another layout" >&2; exit 1');
+    grubTool('editenv', EDITENV);
+    grubTool('reboot', `exec ${driver}-editenv ${folder()}/grubenv set next_entry="$1"`);
+    grubTool('mkrelpath', 'echo "${1#/boot}"');
+    lies('ext2');
   });
 
   it('names the files as it sees them, on their own file system', async () => {
@@ -89,22 +121,107 @@ describe('GRUB', () => {
   });
 
   it.each([
-    [
-      'grub-mkrelpath',
-      'echo "grub-mkrelpath: error: cannot find a device for /boot" >&2; exit 1',
-      'cannot find a device',
-    ],
-    ['grub-mkrelpath', 'exit 0', 'grub-mkrelpath /boot/k-vmlinuz'],
-    ['grub-probe', 'echo "error: unknown filesystem" >&2; exit 1', 'unknown filesystem'],
-    ['grub-probe', 'echo "not one"', 'names the file system of /boot/k-vmlinuz "not one", which is no UUID'],
+    ['mkrelpath', 'echo "grub-mkrelpath: error: cannot find a device for /boot" >&2; exit 1', 'cannot find a device'],
+    ['mkrelpath', 'exit 0', `${driver}-mkrelpath /boot/k-vmlinuz`],
+    ['probe', 'echo "error: unknown filesystem" >&2; exit 1', 'unknown filesystem'],
+    ['probe', 'echo "not one"', 'names the file system of /boot/k-vmlinuz "not one", which is no UUID'],
   ])('writes no entry that it would not find: %s with "%s"', async (name, body, message) => {
-    tool(name, body);
+    grubTool(name, body);
     await expect(install()).rejects.toMatchObject({
       kind: 'boot-select',
       message: expect.stringContaining(message),
-      remedy: expect.stringContaining('grub-probe --target='),
+      remedy: expect.stringContaining(`${driver}-probe --target=`),
     });
     expect(readFileSync(join(folder(), 'custom.cfg'), 'utf8')).toBe("menuentry 'rescue' { true }\n");
+  });
+
+  const environment = (): string => readFileSync(join(folder(), 'grubenv'), 'utf8');
+
+  it('boots its entry once, beside those of the distribution: selected, read back, and gone afterwards', async () => {
+    const bls = 'title Fedora\nlinux /vmlinuz-6.11\noptions $kernelopts\n';
+    put('boot/loader/entries/fedora.conf', bls);
+    await boot().preflight(session);
+    await install();
+    expect(await boot().pending(session)).toBeNull();
+    await boot().selectOnce(session);
+    expect(await boot().pending(session)).toBe(CANDIDATE_ENTRY);
+    await boot().remove(session);
+    expect(await boot().pending(session)).toBeNull();
+    expect(environment()).toBe('saved_entry=debian\n');
+    expect(readFileSync(join(folder(), 'custom.cfg'), 'utf8')).toBe("menuentry 'rescue' { true }\n");
+    expect(readFileSync(at('boot/loader/entries/fedora.conf'), 'utf8')).toBe(bls);
+  });
+
+  it('leaves the selection of another entry alone', async () => {
+    put(`boot/${driver}/grubenv`, 'next_entry=rescue\n');
+    await boot().remove(session);
+    expect(await boot().pending(session)).toBe('rescue');
+  });
+
+  const refusal = (problem: string, remedy: string) => ({
+    kind: 'boot-select',
+    message: expect.stringContaining(`one-shot boot is not safe: ${problem}`),
+    remedy: expect.stringContaining(remedy),
+  });
+
+  it.each(['ext2', 'xfs', 'fat'])('is accepted where it can clear its selection: /boot on %s', async (fileSystem) => {
+    lies(fileSystem);
+    await boot().preflight(session);
+    // The check that it can be written leaves nothing.
+    expect(environment()).toBe('saved_entry=debian\n');
+  });
+
+  it.each([
+    ['btrfs', '', 'btrfs', 'move /boot to an ext4 partition'],
+    ['zfs', '', 'zfs', 'move /boot to an ext4 partition'],
+    ['f2fs', '', 'f2fs', 'move /boot to an ext4 partition'],
+    ['ext2', 'lvm', 'lvm', 'move /boot to a plain partition'],
+    ['ext2', 'diskfilter mdraid1x', 'diskfilter mdraid1x', 'move /boot to a plain partition'],
+    ['xfs', 'cryptodisk luks2', 'cryptodisk luks2', 'move /boot to a plain partition'],
+  ])('is refused where it cannot: /boot on %s, abstraction "%s"', async (fileSystem, abstraction, named, remedy) => {
+    lies(fileSystem, abstraction);
+    const problem = `${folder()} lies on ${named}, where GRUB cannot clear next_entry`;
+    await expect(boot().preflight(session)).rejects.toMatchObject(refusal(problem, remedy));
+  });
+
+  it.each(['abstraction', 'fs'])(
+    'takes an error of grub-probe for a no, with what it says: --target=%s',
+    async (target) => {
+      const error = `${driver}-probe: error: cannot find a device for ${folder()} (is /dev mounted?).`;
+      grubTool(
+        'probe',
+        `[ "$1" != --target=${target} ] || { printf '%s\\n|or not\\n' "${error}" >&2; exit 1; }
+[ "$1" != --target=fs ] || echo ext2`,
+      );
+      await expect(boot().preflight(session)).rejects.toMatchObject(
+        refusal(
+          `${driver}-probe: ${error}`,
+          `${driver}-probe must know the disk below ${folder()}: move /boot to a plain`,
+        ),
+      );
+    },
+  );
+
+  it.each([
+    ['grub.cfg', null, 'grub.cfg is missing', 'install GRUB'],
+    ['grub.cfg', 'set default=0\nsource custom.cfg\n', 'grub.cfg does not honour next_entry', standard.update],
+    ['grub.cfg', 'set default="${next_entry}"\n', 'grub.cfg does not read custom.cfg', 'enable /etc/grub.d/41_custom'],
+    ['grub.cfg', 'next_entry custom.cfg\n', 'grub.cfg sets no default', 'set GRUB_DEFAULT'],
+    ['grubenv', null, 'grubenv is missing', `run ${driver}-editenv`],
+  ])('is refused where %s is %j', async (file, text, problem, remedy) => {
+    rmSync(join(folder(), file));
+    if (text !== null) put(`boot/${driver}/${file}`, text);
+    await expect(boot().preflight(session)).rejects.toMatchObject({
+      message: expect.stringContaining(problem),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
+  it('is refused where its environment cannot be written', async () => {
+    grubTool('editenv', `[ "$2" != set ] || exit 1\n${EDITENV}`);
+    await expect(boot().preflight(session)).rejects.toMatchObject(
+      refusal(`${folder()}/grubenv cannot be written`, 'mounted read-write'),
+    );
   });
 });
 

@@ -22,6 +22,7 @@ export async function runMonitorCommand(qmpSocket: string, command: string, sign
 /** Power of a QEMU machine through its QMP socket. */
 export function createQemuPower(settings: { qmpSocket: string }): Power {
   return {
+    name: `QEMU at ${settings.qmpSocket}`,
     async reset(signal) {
       await runMonitorCommand(settings.qmpSocket, 'system_reset', signal);
     },

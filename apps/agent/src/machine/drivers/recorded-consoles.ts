@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Host, type IpmiBmc } from '../bmc.js';
 import { netconsoleSource } from '../console/netconsole-source.js';
+import { netconsoleStarter } from '../console/netconsole-starter.js';
 import { programSource } from '../console/program-source.js';
 import { ConsoleRecorder } from '../console/recorder.js';
 import type { ConsoleSource } from '../console/source.js';
@@ -90,6 +91,10 @@ export const tcpConsole = defineDriver({
   create: ({ host, port }, context) => recorded(tcpSource({ host, port }), context),
 });
 
+const NETCONSOLE_CAVEAT =
+  'netconsole shows nothing before SSH answers, unless netconsole and the driver of the network card are built in: a kernel under test that ' +
+  'fails before cannot be told from one that was not loaded';
+
 export const netconsole = defineDriver({
   schema: z.strictObject({
     driver: z.literal('netconsole'),
@@ -100,12 +105,14 @@ export const netconsole = defineDriver({
       .string()
       .max(500)
       .regex(/^netconsole=[\x21-\x7e]+$/, 'expected netconsole=PORT@ADDRESS/INTERFACE,PORT@ADDRESS/MAC')
-      .describe('what the candidate is told'),
+      .optional()
+      .describe('what kernels are told; without it the agent finds out'),
   }),
   paths: [],
   create: ({ host, port, from, argument }, context) => ({
     ...recorded(netconsoleSource({ host, port, from }), context),
-    kernelArguments: [argument],
+    starter: netconsoleStarter({ port, from, argument: argument ?? null }),
+    caveat: NETCONSOLE_CAVEAT,
   }),
 });
 

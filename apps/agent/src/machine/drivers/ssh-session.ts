@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
-import { output, purposeOf, quote, script } from '../command.js';
+import { purposeOf } from '../command.js';
 import { MachineError } from '../errors.js';
 import { LineSplitter, readInto } from '../lines.js';
 import { messageOf } from '../../error-message.js';
@@ -17,11 +14,10 @@ import type {
   TerminalChannel,
   UploadOptions,
 } from '../protocols.js';
+import { type OrLost, SftpParts, WRITES_IN_FLIGHT } from './sftp-parts.js';
+import { type PartWriter, uploadFile } from './ssh-upload.js';
+import { StreamedParts, bySudo } from './sudo.js';
 
-/** ssh2 sends more to a server that is not OpenSSH's in pieces, one after the other, and asks nobody before each. */
-const CHUNK_BYTES = 31 * 1024;
-/** Writes under way at once; more only fills the machine's socket buffers. */
-const WRITES_IN_FLIGHT = 64;
 const EXEC_TIMEOUT_MS = 60_000;
 /** What one command may print; far above anything a stage asks for. */
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
@@ -65,10 +61,18 @@ export class SshSession implements Session {
 
   readonly #address: string;
   readonly #client: Client;
+  readonly #parts: PartWriter;
+  readonly #usesSudo: boolean;
 
-  constructor(address: string, client: Client) {
+  /** @param usesSudo commands and files are root's, by sudo; a terminal is the account's */
+  constructor(address: string, client: Client, usesSudo = false) {
     this.#address = address;
     this.#client = client;
+    this.#usesSudo = usesSudo;
+    const orLost: OrLost = (start) => this.#orLost(start);
+    this.#parts = usesSudo
+      ? new StreamedParts(this, (command) => this.#channel(command), orLost)
+      : new SftpParts(() => this.#sftp(), orLost);
     this.lost = this.#lostBy.signal;
     // Each write under way listens; Node.js takes more than ten for a leak.
     setMaxListeners(2 * WRITES_IN_FLIGHT, this.lost);
@@ -221,98 +225,8 @@ export class SshSession implements Session {
     };
   }
 
-  async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
-    const part = `${remotePath}.part`;
-    const sftp = await this.#sftp();
-    let resumedAtBytes = await this.#matchingPart(sftp, localPath, part, options);
-    await this.#writeFrom(sftp, localPath, part, resumedAtBytes, options);
-    let seen = await this.#place(part, remotePath, options);
-    if (seen !== options.sha256 && resumedAtBytes > 0) {
-      resumedAtBytes = 0;
-      await this.#writeFrom(sftp, localPath, part, 0, options);
-      seen = await this.#place(part, remotePath, options);
-    }
-    if (seen !== options.sha256) {
-      throw new MachineError(
-        'digest',
-        `${remotePath} arrived damaged: expected sha256 ${options.sha256}, the machine reads ${seen}`,
-        'check the disk and the network of the machine',
-      );
-    }
-    return { resumedAtBytes };
-  }
-
-  /** Bytes of an earlier, interrupted upload that can be kept. */
-  async #matchingPart(sftp: SFTPWrapper, localPath: string, part: string, options: UploadOptions): Promise<number> {
-    const size = await this.#orLost<number>((resolve) => {
-      sftp.stat(part, (error, stats) => resolve(error === undefined || error === null ? stats.size : 0));
-    });
-    if (size === 0 || size > options.sizeBytes) return 0;
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(localPath, { end: size - 1 })) hash.update(chunk as Buffer);
-    return hash.digest('hex') === (await this.#digest(part, options.signal)) ? size : 0;
-  }
-
-  async #writeFrom(
-    sftp: SFTPWrapper,
-    localPath: string,
-    remotePath: string,
-    startBytes: number,
-    options: UploadOptions,
-  ): Promise<void> {
-    const failed = (what: string) => (error: Error) =>
-      new MachineError('upload', `${what} ${remotePath}: ${error.message}`, null, error);
-    const handle = await this.#orLost<Buffer>((resolve, reject) => {
-      sftp.open(remotePath, startBytes > 0 ? 'r+' : 'w', { mode: 0o600 }, (error, opened) =>
-        error ? reject(failed('cannot create')(error)) : resolve(opened),
-      );
-    });
-    const file = await open(localPath);
-    try {
-      let position = startBytes;
-      const worker = async (): Promise<void> => {
-        while (position < options.sizeBytes) {
-          options.signal?.throwIfAborted();
-          const at = position;
-          const length = Math.min(CHUNK_BYTES, options.sizeBytes - at);
-          position += length;
-          const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
-          if (bytesRead !== length) throw new MachineError('upload', `${localPath} is shorter than expected`);
-          options.check?.();
-          await this.#orLost<void>((resolve, reject) =>
-            sftp.write(handle, buffer, 0, length, at, (error) =>
-              error ? reject(failed('cannot write')(error)) : resolve(),
-            ),
-          );
-        }
-      };
-      await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, worker));
-      await this.#orLost<void>((resolve, reject) =>
-        sftp.close(handle, (error) => (error ? reject(failed('cannot close')(error)) : resolve())),
-      );
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #digest(remotePath: string, signal?: AbortSignal): Promise<string> {
-    const command = script('digest', { path: remotePath }, `sha256sum < ${quote(remotePath)}`);
-    const text = await output(this, command, signal === undefined ? {} : { signal });
-    return text.trim().split(/\s+/)[0] ?? '';
-  }
-
-  /** Renames the part when its digest is right; gives the digest that the machine read. One command: each costs. */
-  async #place(part: string, remotePath: string, options: UploadOptions): Promise<string> {
-    const [from, to] = [quote(part), quote(remotePath)];
-    const body = `sum=$(sha256sum < ${from}) && echo "$sum" || exit 1
-[ "\${sum%% *}" != ${options.sha256} ] || { chmod ${options.mode.toString(8)} ${from} && mv -f ${from} ${to}; }`;
-    const command = script('place-file', { from: part, to: remotePath, sha256: options.sha256 }, body);
-    const said = await output(
-      this,
-      options.placing?.(command) ?? command,
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
-    return said.trim().split(/\s+/)[0] ?? '';
+  upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
+    return uploadFile(this, this.#parts, localPath, remotePath, options);
   }
 
   #sftp(): Promise<SFTPWrapper> {
@@ -341,7 +255,7 @@ export class SshSession implements Session {
    */
   #channel(command: string): Promise<{ channel: ClientChannel; end: () => ExitStatus | null }> {
     return this.#orLost((resolve, reject) =>
-      this.#client.exec(command, (error, channel) => {
+      this.#client.exec(this.#usesSudo ? bySudo(command) : command, (error, channel) => {
         if (error) {
           reject(new MachineError('connection-lost', `${this.#address}: ${error.message}`, null, error));
           return;

@@ -5,6 +5,7 @@ import { MachineError } from '../errors.js';
 import type { Access, Session } from '../protocols.js';
 import { openSpeakingSocket } from './speaking-socket.js';
 import { SshSession } from './ssh-session.js';
+import { refusalOfSudo } from './sudo.js';
 import { z } from 'zod';
 import { defineDriver } from '../driver.js';
 
@@ -12,6 +13,8 @@ interface SshSettings {
   host: string;
   port: number;
   user: string;
+  /** Commands and files are root's, by sudo without a password. */
+  sudo?: boolean;
   privateKeyFile: string;
   /** Pinned public key as OpenSSH writes it: `ssh-ed25519 AAAA…`. */
   hostKey: string;
@@ -76,9 +79,22 @@ export function createSshAccess(settings: SshSettings): Access {
         },
         algorithms: { serverHostKey: { prepend: pinned.type, append: [], remove: [] } },
       };
-      const opening = openSession(address, config, () => describeKeyChange(address, pinned.blob, seen), signal);
+      const opening = openSession(
+        { address, config, usesSudo: settings.sudo === true },
+        () => describeKeyChange(address, pinned.blob, seen),
+        signal,
+      );
       socket.resume();
-      return opening;
+      const session = await opening;
+      if (settings.sudo !== true) return session;
+      const refusal = refusalOfSudo(
+        address,
+        settings.user,
+        await session.exec('true', { timeoutMs, ...(signal && { signal }) }),
+      );
+      if (refusal === null) return session;
+      session.close();
+      throw refusal;
     },
   };
 }
@@ -93,8 +109,7 @@ function describeKeyChange(address: string, pinned: Buffer, seen: Buffer | null)
 }
 
 function openSession(
-  address: string,
-  config: ConnectConfig,
+  { address, config, usesSudo }: { address: string; config: ConnectConfig; usesSudo: boolean },
   keyChange: () => MachineError | null,
   signal?: AbortSignal,
 ): Promise<Session> {
@@ -123,7 +138,7 @@ function openSession(
       settle(() => {
         // Nagle and delayed acknowledgements together cost 40 ms per request.
         client.setNoDelay(true);
-        resolve(new SshSession(address, client));
+        resolve(new SshSession(address, client, usesSudo));
       }),
     );
     client.connect(config);
@@ -157,6 +172,7 @@ export const sshAccess = defineDriver({
     host: z.string().min(1),
     port: z.number().int().min(1).max(65535).default(22),
     user: z.string().min(1).default('root'),
+    sudo: z.boolean().default(false),
     privateKeyFile: z.string().min(1),
     hostKey: z
       .string()
