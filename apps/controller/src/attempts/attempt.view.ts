@@ -190,5 +190,8 @@ function participantSummary(row: RowOf<typeof PARTICIPANT>, stages: StageView[])
   };
 }
 
-const failureView = (failure: StoredFailure | null): AttemptSummary['failure'] =>
-  failure === null ? null : { ...failure, help: FAILURE_POLICY[failure.class].help };
+function failureView(failure: StoredFailure | null): AttemptSummary['failure'] {
+  if (failure === null) return null;
+  const { trouble: _trouble, ...shown } = failure;
+  return { ...shown, help: FAILURE_POLICY[failure.class].help };
+}

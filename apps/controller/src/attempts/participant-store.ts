@@ -174,6 +174,29 @@ export class ParticipantStore {
     ]);
   }
 
+  /**
+   * Whether the boot before this one on its machine, since a person activated it last, ended in the same trouble as this one did.
+   * Attempts that ended before their boot was over, and those that were revoked or stopped, say nothing.
+   */
+  async isTroubledAgain(
+    tx: Queries,
+    { machine, fence, failure }: Pick<LockedParticipant, 'machine' | 'fence' | 'failure'>,
+  ): Promise<boolean> {
+    if (machine === null || failure?.trouble === undefined) return false;
+    return tx.exists(
+      `select 1 from (
+         select p.failure ->> 'trouble' as trouble, p.started_at from participant p
+         where p.machine = $1 and p.fence < $2 and p.state = 'ended' and p.revoked_at is null
+           and (p.failure ->> 'trouble' is not null or coalesce(p.failure ->> 'class', '') not in ('canceled', 'peer')
+             and exists (select 1 from attempt_stage s
+               where s.participant_id = p.id and s.stage = 'boot' and s.status in ('passed', 'failed')))
+         order by p.fence desc limit 1) before
+       where before.trouble = $3 and before.started_at > coalesce(
+         (select m.desired_at from machine m where m.name = $1 and m.desired = 'active'), '-infinity')`,
+      [machine, fence, failure.trouble],
+    );
+  }
+
   /** What the agent of a revoked participant reports about its machine. */
   async setRestored(tx: Queries, id: string, restored: boolean | null): Promise<void> {
     await tx.run('update participant set restored = $2 where id = $1', [id, restored]);

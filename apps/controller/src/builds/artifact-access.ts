@@ -41,7 +41,7 @@ export class ArtifactAccess {
          and case j.kind when 'test' then u.sha256 = $2 or exists (
              select 1 from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s
              where r.id = j.run_id and coalesce(s -> 'files', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)))
-           else b.spec ->> 'tarball' = $2
+           else $2 in (b.spec ->> 'tarball', b.spec ->> 'configFile')
              or coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)) end
        limit 1`,
       [name, sha256],
@@ -49,7 +49,7 @@ export class ArtifactAccess {
     if (isNamed) return;
     throw new ProblemError(403, 'not-your-work', `agent "${name}" has no open work that names this artifact`, {
       detail:
-        'an agent may download the bundle and the files of a test, or the series and the tarball of a build, only while it has that work',
+        'an agent may download the bundle and the files of a test, or the series, the tarball and the configuration of a build, only while it has that work',
     });
   }
 

@@ -83,6 +83,7 @@ export class BuildDetailView {
       manifest: row.manifest === null ? null : { ...row.manifest, key: row.bundle_key ?? row.manifest.key },
       run: { state: row.run_state, trigger: row.trigger },
       config: row.manifest?.config.name ?? row.spec.config ?? null,
+      configFile: row.spec.configFile ?? null,
       fragment: row.spec.fragment ?? null,
       source: baseOf(row),
       sources: row.spec.bundle === undefined ? (row.spec.series ?? []).map(sourceOf) : null,

@@ -17,10 +17,15 @@ const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
  * @returns empty for a ready bundle, which is not built, and for a branch
  */
 export function inputsOf(build: BuildSpec, submitter: string | null): string {
-  const { series = [], config, git, tarball, base, fragment, mutants, bundle } = build;
+  const { series = [], config, configFile, git, tarball, base, fragment, mutants, bundle } = build;
   // What a branch will be is not known before it is built.
   if (bundle !== undefined || (git !== undefined && !isCommit(git.ref))) return '';
-  const own = { ...(git && { git }), ...(tarball && { tarball }), ...(fragment && { fragment }) };
+  const own = {
+    ...(git && { git }),
+    ...(tarball && { tarball }),
+    ...(fragment && { fragment }),
+    ...(configFile && { configFile }),
+  };
   const isSubmitted =
     Object.keys(own).length > 0 || series.some((source) => typeof source === 'object' && !('mutant' in source));
   const made = mutants === undefined ? {} : { mutants: mutantBudget(mutants).count };
@@ -33,8 +38,9 @@ export function inputsOf(build: BuildSpec, submitter: string | null): string {
  * Which builds take about as long: configuration, and the widest of the sources. The patches of an uploaded mbox are not
  * read; it is a size of its own.
  */
-export function sizeOf({ series = [], config, git, tarball, base, bundle }: BuildSpec): string {
+export function sizeOf({ series = [], config, configFile, git, tarball, base, bundle }: BuildSpec): string {
   if (bundle !== undefined) return '';
+  if (configFile !== undefined) return 'file tree';
   // Nothing of such a tree is compiled yet, but what the compiler cache has.
   if (git !== undefined || tarball !== undefined) return `${config ?? 'default'} tree`;
   const widest = Math.max(0, ...series.map((source) => SIZES.indexOf(sourceSize(source))));

@@ -244,10 +244,10 @@ export class AgentGateway {
   async #inventory(
     connection: AgentConnection,
     agent: string,
-    { machine, inventory, checks }: InventoryFrame,
+    { machine, inventory, checks, checkRuns }: InventoryFrame,
   ): Promise<void> {
     try {
-      await this.#fleet.recordInventory(agent, machine, inventory, checks ?? null);
+      await this.#fleet.recordInventory(agent, machine, inventory, checks ?? null, checkRuns ?? null);
       connection.inventoryProblems.delete(machine);
     } catch (error) {
       if (!(error instanceof InventoryRefused)) throw error;

@@ -55,8 +55,8 @@ interface Side {
   view: ComparedSide;
   verdicts: (SideVerdicts & Ran)[];
   metrics: SizedMetric[];
-  /** The kernels of all roles, by attempt; of jobs with several. */
-  roleKernels: ReadonlyMap<string, string>;
+  /** The kernel of each attempt, by build-id, or the kernels of all its roles. */
+  kernels: ReadonlyMap<string, string>;
 }
 
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
@@ -66,7 +66,7 @@ const KERNEL = {
   buildId: nullable(text),
   git: nullable(json<BuiltGit>()),
 };
-const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text, kernels: nullable(text) };
+const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text, kernels: text };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
   role: nullable(text),
@@ -187,16 +187,18 @@ export class CompareView {
   }
 
   async #side(run: ComparedRun, build: string | null): Promise<Side> {
-    const kernel = run.kernels.find(({ name }) => name === build);
-    if (kernel === undefined) {
+    const own = run.kernels.filter(({ name }) => name === build);
+    const kernel = kernelOfSide(own);
+    if (kernel === null) {
       throw new ProblemError(404, 'not-found', `run ${run.id} has no build ${build ?? 'at all'}`, {
         detail: `it has ${namesOf(run).join(', ') || 'none'}`,
       });
     }
     const attempts = await this.#sql.rows(
       ATTEMPT,
-      `select t.id, j.combination, coalesce(j.machine, '') as machine, ${ROLE_KERNELS_SQL} as kernels
-       from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
+      `select t.id, j.combination, coalesce(j.machine, '') as machine,
+         coalesce(${ROLE_KERNELS_SQL}, built.manifest ->> 'buildId', b.id::text) as kernels
+       from ${ATTEMPTS} left join bundle built on built.key = b.bundle_key where ${OF_SIDE} order by j.position`,
       [run.id, kernel.name],
     );
     const ranOn = new Map(attempts.map(({ id, combination, machine }) => [id, { combination, machine }]));
@@ -213,29 +215,40 @@ export class CompareView {
     ]);
     const { id, name, state, created_at: createdAt } = run;
     return {
-      view: { run: { id, name, state, createdAt: createdAt.toISOString() }, kernel, builds: namesOf(run) },
+      view: {
+        run: { id, name, state, createdAt: createdAt.toISOString() },
+        kernel,
+        ...(own.length > 1 ? { kernelsTotal: own.length } : {}),
+        builds: namesOf(run),
+      },
       verdicts: packed
         .map((row) => ({ ...row, ...(ranOn.get(row.attemptId) ?? NOWHERE) }))
         .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
       metrics,
-      roleKernels: new Map(attempts.flatMap(({ id, kernels }) => (kernels === null ? [] : [[id, kernels]]))),
+      kernels: new Map(attempts.map((each) => [each.id, each.kernels])),
     };
   }
 }
 
-/**
- * Whether attempts of both sides booted the same kernel, and in jobs with several roles the same ones in all of them. Equal
- * builds of one run are one kernel, too, when the build-id is not known.
- */
-function isSameKernel(a: Side, b: Side): (attempts: readonly string[]) => boolean {
-  const [{ run, kernel }, other] = [a.view, b.view];
-  const isSameBuild = run.id === other.run.id && kernel.name === other.kernel.name;
-  const isSame = isSameBuild || (kernel.buildId !== null && kernel.buildId === other.kernel.buildId);
-  const roleKernels = new Map([...a.roleKernels, ...b.roleKernels]);
-  return (attempts) => isSame && new Set(attempts.map((id) => roleKernels.get(id))).size === 1;
+/** What a side shows of the kernels of its build; null without any. Several are told apart by machine, in the results. */
+function kernelOfSide([first, ...others]: readonly TestedKernel[]): TestedKernel | null {
+  if (first === undefined || others.length === 0) return first ?? null;
+  const isSameRelease = others.every(({ release }) => release === first.release);
+  return { ...first, release: isSameRelease ? first.release : null, buildId: null };
 }
 
-const namesOf = ({ kernels }: ComparedRun): string[] => kernels.map(({ name }) => name);
+/**
+ * Whether attempts of both sides booted the same kernel, and in jobs with several roles the same ones in all of them. Equal
+ * builds of one run are one kernel, too, when the build-id is not known. Where machines of one combination have kernels of
+ * their own, both sides have to have booted the same ones.
+ */
+function isSameKernel(a: Side, b: Side): (attempts: readonly string[]) => boolean {
+  const kernelsOf = ({ kernels }: Side, attempts: readonly string[]): string =>
+    [...new Set(attempts.flatMap((id) => kernels.get(id) ?? []))].toSorted().join('\n');
+  return (attempts) => kernelsOf(a, attempts) === kernelsOf(b, attempts);
+}
+
+const namesOf = ({ kernels }: ComparedRun): string[] => [...new Set(kernels.map(({ name }) => name))];
 const NOWHERE: Ran = { combination: '', machine: '' };
 const placeKey = ({ combination, machine }: Ran, isEachMachine: boolean): string =>
   isEachMachine ? `${combination} ${machine}` : combination;

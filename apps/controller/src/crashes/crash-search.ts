@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LogService } from '../logs/log.service.js';
 import { CrashStore, type RequestedSearch } from './crash-store.js';
-import { mergeAlarms, StreamAlarms, type FoundAlarm } from './found-alarms.js';
+import { InjectedPages, mergeAlarms, StreamAlarms } from './found-alarms.js';
 import { CRASH_STREAMS, mergeStreams, StreamCrashes, type CrashStream, type FoundCrash } from './found-crashes.js';
 
 /** Lines that are read at once; about ten milliseconds of work, after which others have their turn. */
@@ -22,26 +22,33 @@ export class CrashSearch {
   async search(request: RequestedSearch, signal: AbortSignal): Promise<boolean> {
     const searched = await this.#store.searched(request.participant);
     const crashes: FoundCrash[][] = [];
-    const alarms: FoundAlarm[][] = [];
+    const alarms: StreamAlarms[] = [];
+    const injected = new InjectedPages();
     if (searched !== null) {
       for (const stream of CRASH_STREAMS) {
-        const found = await this.#searchStream(request.participant, stream, searched.release, signal);
-        crashes.push(found.crashes);
-        alarms.push(found.alarms);
+        const ofStream = new StreamAlarms(stream, injected);
+        crashes.push(await this.#searchStream(request.participant, stream, searched.release, ofStream, signal));
+        alarms.push(ofStream);
       }
     }
-    return this.#store.store(request, { crashes: mergeStreams(crashes), alarms: mergeAlarms(alarms) });
+    return this.#store.store(request, {
+      crashes: mergeStreams(crashes),
+      alarms: mergeAlarms(alarms.map((each) => each.end())),
+    });
   }
 
-  /** @param release of the kernel under test; null = there was none, so nothing that is reported is its */
+  /**
+   * What its kernel reported in a stream, whose lines `alarms` is given as well.
+   * @param release of the kernel under test; null = there was none, so nothing that is reported is its
+   */
   async #searchStream(
     participant: string,
     stream: CrashStream,
     release: string | null,
+    alarms: StreamAlarms,
     signal: AbortSignal,
-  ): Promise<{ crashes: FoundCrash[]; alarms: FoundAlarm[] }> {
+  ): Promise<FoundCrash[]> {
     const crashes = release === null ? null : new StreamCrashes(stream, release);
-    const alarms = new StreamAlarms(stream);
     for (let from = 0; ; from += PIECE) {
       signal.throwIfAborted();
       const lines = await this.#logs.lines(participant, stream, from, from + PIECE);
@@ -49,7 +56,7 @@ export class CrashSearch {
         crashes?.push(line);
         alarms.push(line);
       }
-      if (lines.length < PIECE) return { crashes: crashes?.end() ?? [], alarms: alarms.end() };
+      if (lines.length < PIECE) return crashes?.end() ?? [];
     }
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { carriesMutants, LOG_CALLS_MAX, type CallPlace } from '@peerlab/contracts';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, integer, nullable, pick } from '../platform/database/row-shape.js';
+import { columnsOf, integer, nullable, pick, time } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { Participant } from '../schema/attempts.js';
@@ -86,7 +86,7 @@ export class CrashStore {
 
   /**
    * Replaces what is stored of a participant, names the test that each ran in, and ends the request, unless another one
-   * came meanwhile. A machine with a new uncorrected alarm has to pass a health check. A participant that another transaction holds is left for the next time.
+   * came meanwhile. A machine with a new uncorrected alarm is taken out of service. A participant that another transaction holds is left for the next time.
    * @returns whether it was stored
    */
   async store(
@@ -126,13 +126,14 @@ export class CrashStore {
     const urgent = added.find(({ severity }) => severity === 'uncorrected');
     if (urgent === undefined) return;
     const of = await tx.one(
-      pick(columnsOf(Participant), 'machine', 'attempt_id'),
-      'select machine, attempt_id from participant where id = $1',
+      { ...pick(columnsOf(Participant), 'machine', 'attempt_id'), ended_at: time },
+      'select machine, attempt_id, coalesce(ended_at, clock_timestamp()) as ended_at from participant where id = $1',
       [participant],
     );
     if (of?.machine == null) return;
     const device = urgent.device === '' ? '' : ` (${urgent.device})`;
-    await this.#fleet.distrust(tx, of.machine, `hardware alarm in attempt ${of.attempt_id}: ${urgent.title}${device}`);
+    const reason = `hardware alarm in attempt ${of.attempt_id}: ${urgent.title}${device}`;
+    await this.#fleet.takeAlarm(tx, of.machine, { reason, endedAt: of.ended_at });
     await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
   }
 

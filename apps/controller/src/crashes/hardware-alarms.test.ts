@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { sampleResult } from '../testing/samples.js';
-import { mergeAlarms, StreamAlarms } from './found-alarms.js';
+import { InjectedPages, mergeAlarms, StreamAlarms } from './found-alarms.js';
 
 const DPC = '[   31.100000] pcieport 0000:00:1c.0: DPC: containment event, status:0x1f01 source:0x0000';
 const CORRECTED = '[   31.200000] pcieport 0000:00:1c.0: AER: Corrected error received: 0000:05:00.0';
 
 describe('the alarms of a stream', () => {
   const found = (stream: 'serial' | 'kernel' | 'test', texts: readonly string[], atMs = 1000) => {
-    const alarms = new StreamAlarms(stream);
+    const alarms = new StreamAlarms(stream, new InjectedPages());
     for (const [seq, text] of texts.entries()) alarms.push({ seq, at: atMs + seq, text });
     return alarms.end();
   };
@@ -38,6 +38,54 @@ describe('the alarms of a stream', () => {
     const merged = mergeAlarms([found('serial', many), found('kernel', [DPC], 9000)]);
     expect(merged).toHaveLength(100);
     expect(merged[0]?.kind).toBe('pcie-dpc');
+  });
+});
+
+describe('memory that failed', () => {
+  const failed = (page: string, what = 'dirty LRU page: Recovered') =>
+    `[   99.702801] Memory failure: ${page}: recovery action for ${what}`;
+  /** As madvise(MADV_HWPOISON) says it; a quiet console does not show it. */
+  const injected = (page: string) =>
+    `[   99.683893] Injecting memory failure for pfn ${page} at process virtual address 0x7f9029601000`;
+  const ofStreams = (serial: readonly string[], kernel: readonly string[]) => {
+    const pages = new InjectedPages();
+    const streams = (['serial', 'kernel'] as const).map((stream) => new StreamAlarms(stream, pages));
+    for (const [index, texts] of [serial, kernel].entries())
+      for (const [seq, text] of texts.entries()) streams[index]?.push({ seq, at: 1000 + seq, text });
+    return mergeAlarms(streams.map((each) => each.end())).map(({ title, line, times }) => [title, line, times]);
+  };
+
+  it('because a program wanted it says nothing about the hardware, in whichever stream it is told', () => {
+    const kernel = [
+      injected('0xb1c1'),
+      failed('0xb1c1'),
+      '[  100.0] Injecting memory failure at pfn 0xb2',
+      failed('0xb2'),
+    ];
+    expect(ofStreams([failed('0xb1c1'), failed('0xb2')], kernel)).toEqual([]);
+  });
+
+  it('by itself beside one that was wanted is an alarm, with its own line', () => {
+    const kernel = [
+      injected('0xb1c1'),
+      failed('0xb1c1'),
+      failed('0xb1c12'),
+      failed('0xc0'),
+      failed('0xc0', 'huge page: Failed'),
+    ];
+    expect(ofStreams([], kernel)).toEqual([
+      ['memory failure in a dirty LRU page: recovered', 2, 2],
+      ['memory failure in a huge page: failed', 4, 1],
+    ]);
+  });
+
+  it('is not excused by what a program prints, nor by more pages than are kept', () => {
+    const printed = 'Injecting memory failure for pfn 0xb1c1 at process virtual address 0x7f';
+    expect(ofStreams([printed], [failed('0xb1c1')])).toHaveLength(1);
+    const pages = Array.from({ length: 5000 }, (_, n) => `0x${(n + 4096).toString(16)}`);
+    expect(ofStreams([], pages.map(injected).concat(pages.map((page) => failed(page))))).toEqual([
+      ['memory failure in a dirty LRU page: recovered', 9096, 904],
+    ]);
   });
 });
 

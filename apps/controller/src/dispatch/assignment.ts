@@ -53,7 +53,12 @@ export async function readAssignments(queries: Queries, participantIds: readonly
     queries.rows(STORED_ASSIGNMENT, ASSIGNMENTS, [participantIds]),
     readCatalogue(queries),
   ]);
-  const bootFactors = new Map(configs.map(({ name, bootFactor }) => [name, bootFactor]));
+  const bootFactors = new Map(
+    configs.flatMap(({ name, bootFactor, builtAs = name }) => [
+      [builtAs, bootFactor] as const,
+      [name, bootFactor] as const,
+    ]),
+  );
   return rows.flatMap((row) => {
     const assignment = assignmentOf(row, bootFactors);
     // Its lease expires; the other assignments of its agent are sent.
@@ -62,7 +67,7 @@ export async function readAssignments(queries: Queries, participantIds: readonly
   });
 }
 
-/** @param bootFactors by the name of a configuration; 1 where it is not named */
+/** @param bootFactors by the name of a configuration, its own and that in manifests; 1 where it is not named */
 function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, number>): Assignment | null {
   const { fence, build, spec, role, peers } = row;
   const place = { participantId: row.id, attemptId: row.attempt_id, runId: row.run_id, role, peers, fence };
@@ -93,7 +98,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
       path,
       otherProviders: row.providers.filter((address) => address !== path.provider.address),
       nonce: row.nonce,
-      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, [
+      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(build.config ?? row.manifest.config.name) ?? 1, [
         ...suites,
         ...(minutes === null ? [] : [{ timeoutSeconds: minutes * 60 + MUTANT_END_SECONDS }]),
       ]),

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import {
+  cutText,
   FAILURE_POLICY,
   FARM_SUITE,
   LEASE_SECONDS,
   sumUpFailure,
   verdictOfFailure,
   worstVerdict,
+  type BootTrouble,
   type Verdict,
 } from '@peerlab/contracts';
 import { AttemptStore } from '../attempts/attempt-store.js';
@@ -36,6 +38,21 @@ export interface Ending {
   /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   revoked: boolean;
 }
+
+/** What is said of a machine after two boots that ended like this. */
+const TROUBLES: Record<BootTrouble, { found: string; remedy: string }> = {
+  'not-taken': {
+    found: 'its boot loader did not take the selected entry',
+    remedy: 'prove the boot loader with peerlab machine check --act',
+  },
+  fallback: {
+    found: 'it came back only after a reset, and with its default kernel,',
+    remedy:
+      'look on its console at why a reboot does not end, and prove the boot loader with peerlab machine check --act',
+  },
+};
+/** What is quoted of a failure, in characters. */
+const TROUBLE_MAX = 600;
 
 /** Ends participants, and with the last one their attempt: settles its results, and ends or repeats its job. */
 @Injectable()
@@ -85,6 +102,7 @@ export class AttemptService {
     if (!ending.revoked) await this.#clearHeld(tx, participant);
     if (participant.kind === 'test') await this.#crashes.requestSearch(tx, participant.id);
     if (ending.restored === false) await this.#quarantine(tx, participant, ending.quarantineReason);
+    if (!ending.revoked) await this.#quarantineTroubled(tx, { ...participant, failure });
     const sides = await this.#participants.sides(tx, participant.attempt_id);
     const open = sides.filter(({ state }) => state !== 'ended');
     if (open.length === 0) await this.#endAttempt(tx, participant, job, sides);
@@ -184,6 +202,20 @@ export class AttemptService {
     await this.#fleet.quarantine(tx, machine, text);
   }
 
+  /** The machine did not boot what was selected, twice in a row: the queue must not be spent on it. */
+  async #quarantineTroubled(tx: Queries, participant: LockedParticipant): Promise<void> {
+    const { machine, failure, attempt_id: attemptId } = participant;
+    if (machine === null || failure?.trouble === undefined) return;
+    if (!(await this.#participants.isTroubledAgain(tx, participant))) return;
+    const { found, remedy } = TROUBLES[failure.trouble];
+    const message = cutText(failure.message, TROUBLE_MAX);
+    await this.#fleet.quarantine(
+      tx,
+      machine,
+      `${found} in two boots in a row, the last in attempt ${attemptId}: ${message}; ${remedy}, then activate it`,
+    );
+  }
+
   /** Ends one participant if its lease is still expired. Its machine may be leased again at once, under a higher fence. */
   async reap(tx: Queries, id: string): Promise<boolean> {
     const participant = await this.#participants.lock(tx, id);
@@ -221,7 +253,10 @@ export class AttemptService {
     };
   }
 
-  /** Retries are bounded by class; nothing is repeated on a machine that could not be restored, but another may take it. */
+  /**
+   * Retries are bounded by class; nothing is repeated on a machine that was quarantined for how it ended, but another may take
+   * it.
+   */
   async #mayRetry(
     tx: Queries,
     number: number,
@@ -230,7 +265,8 @@ export class AttemptService {
     failure: StoredFailure | null,
   ): Promise<boolean> {
     if (failure === null || job.cancel_requested || number > FAILURE_POLICY[failure.class].retries) return false;
-    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachines(tx, job.id);
+    const isFit = sides.every(({ restored, failure: own }) => restored !== false && own?.trouble === undefined);
+    return isFit || this.#queue.hasActiveMachines(tx, job.id);
   }
 
   async #giveUpBuild(tx: Queries, participant: LockedParticipant, failure: StoredFailure): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -20,7 +21,7 @@ beforeAll(async () => {
     {
       name: 'b-new',
       buildSlots: 10,
-      catalogue: { ...SAMPLE_CATALOGUE, repositories: [LINUX, NEXT], bases: ['7.2', '6.18'] },
+      catalogue: { ...SAMPLE_CATALOGUE, repositories: [LINUX, NEXT], bases: ['7.2', '6.18'], configFiles: true },
     },
   );
 });
@@ -42,6 +43,22 @@ it('goes to a builder that allows the repository, and not to one that knows no s
     fragment: 'CONFIG_FOO=y',
   });
   expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
+  await farm.call('cancelRun', { params: { run: run.id } });
+});
+
+it('goes to a builder that takes files of configurations, which may read this one, and the build names it', async () => {
+  const content = Buffer.from('CONFIG_PCI=y\n');
+  const configFile = createHash('sha256').update(content).digest('hex');
+  await farm.upload(configFile, content);
+  const yaml = yamlOf(`  - {name: theirs, series: [], configFile: ${configFile}}\n`);
+  const run = await farm.call('submitRun', { body: { yaml } });
+  const { work } = await builder.take('build');
+  expect(work).toMatchObject({ kind: 'build', series: [], configFile });
+  expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
+  const token = await farm.token('agent', 'b-new');
+  expect((await farm.request('getArtifact', { params: { sha256: configFile } }, token)).status).toBe(200);
+  const [{ id } = { id: '' }] = await farm.sql.rows<{ id: string }>('select id from build where run_id = $1', [run.id]);
+  expect(await farm.call('getBuild', { params: { build: id } })).toMatchObject({ config: null, configFile });
   await farm.call('cancelRun', { params: { run: run.id } });
 });
 
@@ -95,11 +112,12 @@ it('records the commit, for all builds of the run from the same ref, and repeats
 
 it('is refused where no builder allows it, with the place and what is allowed', async () => {
   const yaml = yamlOf(
-    `  - name: x\n    git: {url: '${LINUX}x', ref: main}\n  - name: y\n    tarball: ${'a'.repeat(64)}\n`,
+    `  - name: x\n    git: {url: '${LINUX}x', ref: main}\n  - name: y\n    tarball: ${'a'.repeat(64)}\n    configFile: ${'b'.repeat(64)}\n`,
   );
   const { problems } = await farm.call('checkRun', { body: { yaml } });
   expect(problems).toMatchObject([
     { path: 'builds.1.tarball', line: 7, remedy: 'upload it first: peerlab upload FILE' },
+    { path: 'builds.1.configFile', line: 8, remedy: 'upload it first: peerlab upload FILE' },
   ]);
   const one = await farm.call('checkRun', { body: { yaml: yaml.slice(0, yaml.indexOf('  - name: y')) } });
   expect(one.problems).toMatchObject([

@@ -46,6 +46,7 @@ export function farmCatalogue(told: readonly Told[]): FarmCatalogue {
     configs: firstOfEachName(known.flatMap(({ configs }) => configs)),
     labSuites: labSuites.slice(0, FARM_LAB_SUITES_MAX),
     repositories: repositoriesOf(known),
+    configFiles: known.some(({ configFiles = false }) => configFiles),
     bases: [...new Set(known.flatMap(({ bases = [] }) => bases))].toSorted().slice(0, BASES_MAX),
     isComplete: builders.length > 0 && known.length === builders.length,
     waitsFor:

@@ -12,6 +12,7 @@ import {
   type HeldParticipant,
   type Inventory,
   type MachineCheck,
+  type MachineCheckRun,
   type MachineDesired,
   type MachineEvent,
 } from '@peerlab/contracts';
@@ -33,6 +34,9 @@ export { InventoryRefused };
 
 /** Jobs of one kind that one agent is given at the same time: dispatch lists the slots of each agent, each time. */
 export const SLOTS_MAX = 2000;
+
+/** Logs may be searched long after their attempt, as after an upgrade: what hardware told before that says nothing of today. */
+const ALARM_DAYS = 7;
 
 /** Agents, machines and what the farm knows of their hardware. */
 @Injectable()
@@ -151,13 +155,15 @@ export class FleetService {
 
   /**
    * Stores an inventory, the peer paths predicted from it and their combinations. Throws InventoryRefused when the
-   * agent brought too many new combinations; nothing is stored then. `checks` null = it has not looked: the ones before stay.
+   * agent brought too many new combinations; nothing is stored then. `checks` null = it has not looked, `checkRuns` null = it
+   * told of none: the ones before stay.
    */
   async recordInventory(
     agent: string,
     machine: string,
     inventory: Inventory,
     checks: readonly MachineCheck[] | null = null,
+    checkRuns: readonly MachineCheckRun[] | null = null,
   ): Promise<void> {
     const { provider: providers, client: clients } = pathEnds(inventory);
     if (Math.max(providers.length, clients.length) > PATH_ENDS_MAX) {
@@ -172,9 +178,16 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       const owned = await tx.run(
         `update machine set inventory = $3, checks = coalesce($4, checks),
-           checked_at = case when $4::jsonb is null then checked_at else now() end
+           checked_at = case when $4::jsonb is null then checked_at else now() end,
+           check_runs = coalesce($5, check_runs)
          where name = $1 and agent = $2 and not forgotten`,
-        [machine, agent, jsonb(inventory), checks === null ? null : jsonb(checks)],
+        [
+          machine,
+          agent,
+          jsonb(inventory),
+          checks === null ? null : jsonb(checks),
+          checkRuns === null ? null : jsonb(checkRuns),
+        ],
       );
       if (owned === 0) {
         log.warn({ agent, machine }, 'foreign-inventory-ignored');
@@ -249,6 +262,25 @@ export class FleetService {
   /** As `hold`, where the farm checks machines by itself; else nothing would end it, and nothing is done. */
   async distrust(tx: Queries, machine: string, reason: string): Promise<void> {
     if (this.#mustProve) await this.hold(tx, machine, reason);
+  }
+
+  /**
+   * The hardware told of an error that nothing corrected, in an attempt that ended at `endedAt`. Where the farm checks machines by
+   * itself, the machine is held; else it goes into quarantine, unless a person activated it since, or that was ALARM_DAYS ago. What
+   * runs on it runs on.
+   */
+  async takeAlarm(tx: Queries, machine: string, { reason, endedAt }: { reason: string; endedAt: Date }): Promise<void> {
+    if (this.#mustProve) {
+      await this.hold(tx, machine, reason);
+      return;
+    }
+    const isPast = await tx.exists(
+      `select 1 from machine where name = $1 and ($2::timestamptz < clock_timestamp() - interval '${ALARM_DAYS} days'
+         or desired = 'active' and desired_at > $2::timestamptz) for update`,
+      [machine, endedAt],
+    );
+    if (isPast) log.info({ machine, reason }, 'past-hardware-alarm');
+    else await this.quarantine(tx, machine, `${reason}; look at its hardware, then activate it`);
   }
 
   /** A health check that was asked for at `since` passed: the machine serves, unless it was held again meanwhile. */

@@ -78,14 +78,15 @@ export class FleetView {
     const [[machine], stored] = await Promise.all([
       this.machines(name),
       this.#sql.one(
-        pick(MACHINE, 'inventory', 'checks', 'checked_at'),
-        'select inventory, checks, checked_at from machine where name = $1',
+        pick(MACHINE, 'inventory', 'checks', 'checked_at', 'check_runs'),
+        'select inventory, checks, checked_at, check_runs from machine where name = $1',
         [name],
       ),
     ]);
     if (machine === undefined) throw notFound('machine', name);
-    const { inventory = null, checks: list = null, checked_at: at = null } = stored ?? {};
-    return { ...machine, inventory, checks: list === null || at === null ? null : { at: at.toISOString(), list } };
+    const { inventory = null, checks: list = null, checked_at: at = null, check_runs: checkRuns } = stored ?? {};
+    const checks = list === null || at === null ? null : { at: at.toISOString(), list };
+    return { ...machine, inventory, checks, checkRuns: checkRuns ?? [] };
   }
 
   /** One machine, or all of them by name. */

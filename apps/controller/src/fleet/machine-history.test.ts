@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Inventory, MachineCheck } from '@peerlab/contracts';
+import type { Inventory, MachineCheck, MachineCheckRun } from '@peerlab/contracts';
 import { sampleInventory } from '../testing/samples.js';
 import { TestFarm } from '../testing/farm.js';
 import { INVENTORIES_KEPT } from './inventory-memory.js';
@@ -26,6 +26,19 @@ describe('what the newest look found', () => {
     await fleet.recordInventory(agent, 'm1', sampleInventory('BUS_ADDR'));
     await fleet.recordInventory('another', 'm1', sampleInventory('BUS_ADDR'), []);
     expect((await checks())?.list).toMatchObject([{ name: 'space', verdict: 'fail', remedy: 'make room' }]);
+  });
+
+  it('stands beside what people checked there, which stays until the agent tells of another run', async () => {
+    const runs = async () => (await farm.call('getMachine', { params: { machine: 'm1' } })).checkRuns;
+    expect(await runs()).toEqual([]);
+    const proof: MachineCheck = { name: 'fallback', verdict: 'fail', detail: 'stayed away', remedy: 'look at it' };
+    const run: MachineCheckRun = { at: '2026-12-02T10:00:00.000Z', by: 'alice', acted: true, list: [proof] };
+    const { agent } = await farm.call('getMachine', { params: { machine: 'm1' } });
+    const fleet = farm.server.app.get(FleetService);
+    await fleet.recordInventory(agent, 'm1', sampleInventory('BUS_ADDR'), null, [run]);
+    await fleet.recordInventory(agent, 'm1', sampleInventory('BUS_ADDR'));
+    await fleet.recordInventory('another', 'm1', sampleInventory('BUS_ADDR'), null, []);
+    expect(await runs()).toEqual([run]);
   });
 });
 
@@ -72,11 +85,33 @@ describe('the history of a machine', () => {
     const { inventories } = await history();
     expect(inventories).toHaveLength(3);
     expect(inventories[1]?.changes).toEqual([{ kind: 'changed', what: 'IOMMU', before: 'none', after: 'translated' }]);
+    // The IOMMU is how it is set up, and the machine itself the same.
+    expect(inventories[1]?.hardware).toBe(inventories[2]?.hardware);
+    expect(inventories[1]?.state).not.toBe(inventories[2]?.state);
     expect(inventories[0]?.changes?.find(({ what }) => what.startsWith('peer path'))).toMatchObject({
       kind: 'changed',
       before: expect.stringContaining('BUS_ADDR') as unknown,
       after: expect.stringContaining('THRU_HOST_BRIDGE') as unknown,
     });
+  });
+
+  it('compares with what was told last, also where that alone was no difference', async () => {
+    const base = sampleInventory('BUS_ADDR');
+    const withFirmware = (version: string): Inventory => ({
+      ...base,
+      functions: base.functions.map((fn) => ({ ...fn, firmware: [{ part: 'NVMe', version }] })),
+    });
+    await record(base);
+    const before = (await history()).inventories.length;
+    // Newly told; not told, by a reading that failed in part.
+    for (const same of [withFirmware('1'), base]) await record(same);
+    expect((await history()).inventories).toHaveLength(before);
+    await record(withFirmware('2'));
+    const { inventories } = await history();
+    expect(inventories).toHaveLength(before + 1);
+    expect(inventories[0]?.changes).toHaveLength(base.functions.length);
+    expect(inventories[0]?.changes?.[0]).toMatchObject({ kind: 'changed', before: '1', after: '2' });
+    expect(inventories[0]?.changes?.[0]?.what).toMatch(/^firmware \(NVMe\) of /);
   });
 
   it(`forgets all but the newest ${INVENTORIES_KEPT}`, async () => {

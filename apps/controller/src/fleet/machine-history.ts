@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
+  canonicalJson,
+  hardwareOf,
   inventoryDrift,
   MACHINE_ATTEMPTS_MAX,
   MACHINE_CHANGES_MAX,
+  stateOf,
   type FailureClass,
   type InventoryHistory,
   type MachineAttempt,
@@ -25,6 +29,9 @@ const ATTEMPT_ON_MACHINE = {
   serial_lines: integer,
   is_suspect: bool,
 };
+
+/** As `InventoryDigest` has it. */
+const digestOf = (part: unknown): string => createHash('sha256').update(canonicalJson(part)).digest('hex').slice(0, 12);
 
 /** What happened to a machine over time: attempts on it, who changed its state, and what it was made of. */
 @Injectable()
@@ -91,6 +98,8 @@ export class MachineHistory {
         const before = rows[at + 1]?.inventory;
         return {
           seenAt: seen_at.toISOString(),
+          hardware: digestOf(hardwareOf(inventory)),
+          state: digestOf(stateOf(inventory)),
           changes: before === undefined ? null : inventoryDrift(before, inventory),
         };
       }),

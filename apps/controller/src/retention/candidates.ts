@@ -56,7 +56,7 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
   );
 }
 
-/** Runs that use an artifact: it is the bundle of a build, contains its series or its source, is a file of one of its suites, or was left by one. */
+/** Runs that use an artifact: it is the bundle of a build, contains its series, its source or its configuration, is a file of one of its suites, or was left by one. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
@@ -64,6 +64,8 @@ const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bun
   where jsonb_typeof(e) = 'object' and e ? 'artifact'
   union
   select b.spec ->> 'tarball', b.run_id from build b where b.spec ? 'tarball'
+  union
+  select b.spec ->> 'configFile', b.run_id from build b where b.spec ? 'configFile'
   union
   select f ->> 'artifact', r.id from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s,
     jsonb_array_elements(coalesce(s -> 'files', '[]')) f

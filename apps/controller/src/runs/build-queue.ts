@@ -16,10 +16,11 @@ export type ClaimableBuild = RowOf<typeof CLAIMABLE_BUILD>;
 
 /**
  * The builder allows the repository of the build, or knows its base; one that tells no repositories, or no bases, would build the
- * farm's base instead.
+ * farm's base instead, and one that does not tell of files of configurations would take the default.
  */
 const BUILDS_SOURCE = `(not b.spec ?| array['git', 'tarball', 'fragment'] or a.catalogue ? 'repositories')
   and (b.spec #>> '{git,url}' is null or a.catalogue -> 'repositories' ? (b.spec #>> '{git,url}'))
+  and (not b.spec ? 'configFile' or coalesce((a.catalogue ->> 'configFiles')::boolean, false))
   and (b.spec ->> 'base' is null or coalesce(a.catalogue -> 'bases' ? (b.spec ->> 'base'), false))`;
 
 const HAS_BUILDS = prepared(`select 1 from job where kind = 'build' and state = 'queued' limit 1`);

@@ -34,6 +34,7 @@ export function buildWork(
     config: build.config ?? DEFAULT_CONFIG,
     ...sourceWork(build, commit),
     ...(build.fragment === undefined ? {} : { fragment: build.fragment }),
+    ...(build.configFile === undefined ? {} : { configFile: build.configFile }),
     ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
     ...(build.mutants === undefined ? {} : { mutants: { count: mutantBudget(build.mutants).count } }),
     ...(submitter === null ? {} : { cacheDomain: submitter }),

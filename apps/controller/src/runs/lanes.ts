@@ -11,6 +11,7 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import type { MachineWish } from './candidates.js';
+import { isOwnConfig } from './own-configs.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -52,13 +53,15 @@ interface Testable {
 }
 
 /**
- * Whether each selected machine is tested by itself: the run asks for that, for every pair, or names machines anywhere. Other
- * runs are about hardware: what is tested of a combination is tested once, on any machine that has it.
+ * Whether each selected machine is tested by itself: the run asks for that, for every pair, or names machines anywhere, or the
+ * machine boots a kernel of its own configuration, which may not boot another one. Other runs are about hardware: what is
+ * tested of a combination is tested once, on any machine that has it.
  */
 const isEachMachine = (spec: RunSpec, role: RunRole | null): boolean =>
   spec.machines.each === true ||
   spec.pairs === 'all' ||
   role?.rdmaDevice !== undefined ||
+  spec.builds.some((build) => isOwnConfig(build) && role?.builds?.includes(build.name) !== false) ||
   selectionsOf(spec, role).some(({ names = [] }) => names.length > 0);
 
 function selectionsOf(spec: RunSpec, role: RunRole | null): MachineSelection[] {

@@ -24,12 +24,15 @@ export function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
     }));
 }
 
-/** The jobs of a plan; those whose kernels are all built may start at once. */
+/**
+ * The jobs of a plan; those whose kernels are all built may start at once.
+ * @param builds of the kernels of the plan, in their order
+ */
 export function jobsOfPlan({ spec, jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
   const isRepeated = (spec.repeat ?? 1) > 1;
-  const newRole = ({ role, buildIndex, wish, path, suites }: PlannedRole): NewRole & { isBuilt: boolean } => {
-    const build = builds[buildIndex];
-    if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
+  const newRole = ({ role, kernel, wish, path, suites }: PlannedRole): NewRole & { isBuilt: boolean } => {
+    const build = builds[kernel];
+    if (build === undefined) throw new Error(`a planned job names kernel ${kernel} of ${builds.length}`);
     const isBuilt = build.spec.bundle !== undefined;
     return { role, buildId: build.id, buildName: build.spec.name, wish, path, suites, isBuilt };
   };

@@ -11,6 +11,7 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import { nearestName } from './nearest-name.js';
+import { isOwnConfig } from './own-configs.js';
 
 /** What builds of a run may name. */
 export interface Offer {
@@ -89,7 +90,10 @@ export function checkOffered(spec: RunSpec, offer: Offer): ProblemItem[] {
   const named = unknownSuites(spec).map(({ path, message }) => ({ path: path.join('.'), message }));
   const known = configs.map(({ name }) => name);
   const builds = spec.builds.map(({ config, base }, at) => [
-    ...(config === undefined || !isComplete ? [] : unknownName('configuration', `builds.${at}.config`, config, known)),
+    // Whether machines have configurations of their own is asked of those that test it (planned-kernels.ts).
+    ...(config === undefined || isOwnConfig({ config }) || !isComplete
+      ? []
+      : unknownName('configuration', `builds.${at}.config`, config, known)),
     ...(base === undefined || !isComplete
       ? []
       : unknownName('other base', `builds.${at}.base`, base, offer.catalogue.bases)),
@@ -99,8 +103,14 @@ export function checkOffered(spec: RunSpec, offer: Offer): ProblemItem[] {
 
 /** Sources that no builder of the farm would fetch, before a job waits for one that does. */
 function checkSources({ builds }: RunSpec, { catalogue }: Offer): ProblemItem[] {
-  const { repositories, isComplete } = catalogue;
-  return builds.flatMap(({ git, tarball, fragment }, at): ProblemItem[] => {
+  const { repositories, configFiles, isComplete } = catalogue;
+  return builds.flatMap(({ git, tarball, configFile, fragment }, at): ProblemItem[] => {
+    if (configFile !== undefined && configFiles !== true) {
+      const message = 'no builder of this farm builds with a configuration that was uploaded';
+      return [
+        { path: `builds.${at}.configFile`, message, remedy: 'update the agents of the builders, or name a config' },
+      ];
+    }
     const field =
       git !== undefined ? 'git' : tarball !== undefined ? 'tarball' : fragment !== undefined ? 'fragment' : null;
     if (field === null) return [];

@@ -20,6 +20,7 @@ import { lanesOf, type PlannableMachine } from './lanes.js';
 import { nearestName } from './nearest-name.js';
 import { checkOffered, completeRun, type Offer } from './offered.js';
 import { checkOwnSuites } from './own-suites.js';
+import { planKernels, type PlannedKernel, type PlannedKernels } from './planned-kernels.js';
 import { roleSetsOf, type PlannedRole as RoleOfSet, type RoleSet } from './role-sets.js';
 
 export type { PlannableMachine };
@@ -35,7 +36,8 @@ export interface PlanningStock extends Offer {
 /** What one machine of a job does. */
 export interface PlannedRole {
   role: string;
-  buildIndex: number;
+  /** Index of its kernel in the plan. */
+  kernel: number;
   build: string;
   /** Names of the machines that may take it, as the fleet is now. */
   machines: readonly string[];
@@ -59,6 +61,8 @@ export interface PlannedJob extends Omit<PlannedRole, 'role'> {
 export interface Plan {
   /** The run as it is stored: with suites where it named none. */
   spec: RunSpec;
+  /** Empty where there are problems. */
+  kernels: PlannedKernel[];
   jobs: PlannedJob[];
   unmatched: { machine: string; why: string }[];
   /** Not empty: the run cannot be done as asked. */
@@ -102,19 +106,25 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
         : `has the combination of ${twin}, where all is tested that is asked of it; machines.each tests both`;
     unmatched.push({ machine: name, why });
   }
-  const jobs = planned.sets.map(plannedJob);
+  const { sets } = planned;
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
   const found = [
     ...problems,
-    ...(jobs.length === 0 && planned.problems.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
-    ...tooManyJobs(jobs.length, spec.repeat),
+    ...(sets.length === 0 && planned.problems.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
+    ...tooManyJobs(sets.length, spec.repeat),
   ];
-  return {
+  const refused = (some: readonly ProblemItem[]): Plan => ({
     spec,
-    jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [],
+    kernels: [],
+    jobs: [],
     unmatched,
-    problems: limitProblems(found),
-  };
+    problems: limitProblems(some),
+  });
+  if (found.length > 0) return refused(found);
+  const ofRun = planKernels(spec, sets, stock.catalogue.configs);
+  if (ofRun.problems.length > 0) return refused(ofRun.problems);
+  const jobs = sets.map((set) => plannedJob(set, ofRun));
+  return { spec, kernels: ofRun.kernels, jobs: inTurns(jobs, spec.repeat), unmatched, problems: [] };
 }
 
 /** What a run tests: each kernel on each lane, or the sets of its roles. */
@@ -135,16 +145,17 @@ function setsOf(
   return { sets, lanes, problems: [] };
 }
 
-function plannedJob({ roles, lane }: RoleSet): PlannedJob {
-  const planned = roles.map(plannedRole);
+function plannedJob({ roles, lane }: RoleSet, kernels: PlannedKernels): PlannedJob {
+  const planned = roles.map((role) => plannedRole(role, kernels));
   const [first] = planned;
   if (first === undefined) throw new Error('a set without roles');
   const { role: _role, ...own } = first;
   return { ...own, combination: combinationOfJob(planned), roles: planned, lane, boot: 1 };
 }
 
-function plannedRole({ lane: { wish, machines, path, combination }, ...role }: RoleOfSet): PlannedRole {
-  return { ...role, machines, wish, path, combination };
+function plannedRole({ lane, buildIndex, ...role }: RoleOfSet, { kernelOn }: PlannedKernels): PlannedRole {
+  const { wish, machines, path, combination } = lane;
+  return { ...role, kernel: kernelOn(buildIndex, wish.onlyMachine), machines, wish, path, combination };
 }
 
 /** Of one machine its own; of several one that no machine has. */
@@ -210,10 +221,12 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
       }
       return;
     }
-    if (build.tarball !== undefined && !stock.artifacts.has(build.tarball)) {
+    for (const field of ['tarball', 'configFile'] as const) {
+      const sha256 = build[field];
+      if (sha256 === undefined || stock.artifacts.has(sha256)) continue;
       problems.push({
-        path: `builds.${index}.tarball`,
-        message: `no artifact ${build.tarball} is stored`,
+        path: `builds.${index}.${field}`,
+        message: `no artifact ${sha256} is stored`,
         remedy: 'upload it first: peerlab upload FILE',
       });
     }

@@ -36,7 +36,7 @@ export class QueueView {
 
   /**
    * When planned jobs could start, in their order, if they were submitted now.
-   * @param missing builds that have to be made first, by their index
+   * @param missing kernels that have to be built first, by their index in the plan
    */
   async startsOfPlan(
     jobs: readonly PlannedJob[],
@@ -77,17 +77,17 @@ export class QueueView {
       };
     });
     const planned = jobs.map(
-      ({ roles, suites, buildIndex }, index): LineJob => ({
+      ({ roles, suites, kernel }, index): LineJob => ({
         ...common,
         id: `test ${index}`,
         kind: 'test',
-        buildId: `build ${buildIndex}`,
-        buildIds: roles.flatMap((role) => (missing.has(role.buildIndex) ? [`build ${role.buildIndex}`] : [])),
+        buildId: `build ${kernel}`,
+        buildIds: roles.flatMap((role) => (missing.has(role.kernel) ? [`build ${role.kernel}`] : [])),
         ...namesOfRoles(roles.map(({ wish }) => wish)),
         suites,
         position: missing.size + index,
-        isBlocked: roles.some((role) => missing.has(role.buildIndex)),
-        ...kernelOf(buildIndex),
+        isBlocked: roles.some((role) => missing.has(role.kernel)),
+        ...kernelOf(kernel),
       }),
     );
     const all = { ...state, line: [...state.line, ...builds, ...planned] };

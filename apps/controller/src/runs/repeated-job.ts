@@ -1,6 +1,7 @@
 import { placeName, type BuildSpec, type Labels, type RunRole, type RunSpec } from '@peerlab/contracts';
-import { columnsOf, json, pick, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, json, nullable, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Job, Run } from '../schema/runs.js';
+import { isOwnConfig } from './own-configs.js';
 
 /** A job that is run again, with its run. */
 export const RETRIED_JOB = {
@@ -19,6 +20,8 @@ export const RETRIED_JOB = {
   ...pick(columnsOf(Run), 'spec', 'submitter', 'purpose'),
   /** Of a job with several; empty for all others. */
   roles: json<RetriedRole[]>(),
+  /** Of a build: machines that the tests of its kernel are for; null where they are for none in particular. */
+  tested_on: nullable(json<string[]>()),
 };
 
 /** What a role of a job asked for. */
@@ -46,14 +49,23 @@ export function testedPlace({ machine, build_name: name, roles }: RowOf<typeof R
 
 /**
  * The spec of a run with one of its jobs alone: on the machine that it was for, or on any with its combination. A build is
- * made and tested wherever the run tested it.
+ * made and tested wherever the run tested it. Machines' own configurations are those that they have now: another one may
+ * not boot.
  */
 export function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED_JOB>): RunSpec {
   const { only_machine: onlyMachine, combination, labels, suites } = job;
   const builds = spec.builds.filter((build) => build.name === name);
   // The build alone: with roles it is tested in all of them.
-  if (kind === 'build' || combination === null)
-    return { ...spec, builds, ...(spec.roles === undefined ? {} : { roles: spec.roles.map(withoutBuilds) }) };
+  if (kind === 'build' || combination === null) {
+    // Other machines need another kernel of this name, which has a job of its own.
+    const names = builds.some(isOwnConfig) ? job.tested_on : null;
+    return {
+      ...spec,
+      ...(names === null ? {} : { machines: { ...spec.machines, names } }),
+      builds,
+      ...(spec.roles === undefined ? {} : { roles: spec.roles.map(withoutBuilds) }),
+    };
+  }
   if (job.roles.length > 0) return narrowedRoles(spec, job.roles);
   return {
     name: spec.name,

@@ -84,8 +84,10 @@ export class RunService {
     const submitted = readSubmission(yaml);
     if (!submitted.ok)
       return { ok: false, problems: submitted.problems, plan: [], builds: [], series: [], unmatched: [] };
-    const { spec, jobs, unmatched, problems } = await this.#plan(submitted.spec);
-    const missing = new Map([...spec.builds.entries()].filter(([, { bundle }]) => bundle === undefined));
+    const { spec, kernels, jobs, unmatched, problems } = await this.#plan(submitted.spec);
+    const missing = new Map(
+      kernels.flatMap(({ spec: kernel }, index) => (kernel.bundle === undefined ? [[index, kernel] as const] : [])),
+    );
     const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
       priority: spec.priority,
       submitter: caller?.id ?? null,
@@ -108,8 +110,11 @@ export class RunService {
           start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
         })),
       builds: [...builds].flatMap(([index, estimate]) => {
-        const build = missing.get(index)?.name;
-        return build === undefined ? [] : [{ build, ...estimate }];
+        const kernel = missing.get(index);
+        if (kernel === undefined) return [];
+        const isOneOfSeveral = [...missing].some(([other, { name }]) => other !== index && name === kernel.name);
+        const { name: build, config } = kernel;
+        return [{ build, ...(isOneOfSeveral && config !== undefined ? { config } : {}), ...estimate }];
       }),
       series: problems.length === 0 ? checkSeries(spec).series : [],
       unmatched,
@@ -180,7 +185,7 @@ export class RunService {
   ): Promise<string> {
     await requireRoom(tx);
     const runId = trigger.id ?? randomUUID();
-    const missing = spec.builds.filter((build) => build.bundle === undefined).length;
+    const missing = plan.kernels.filter(({ spec: { bundle } }) => bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
          submitted_by, retry_of, purpose)
@@ -204,7 +209,7 @@ export class RunService {
       tx,
       plan.jobs.flatMap(({ roles, combination }) => (roles.length > 1 ? [combination] : [])),
     );
-    const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
+    const builds = plan.kernels.map((kernel, position) => ({ id: randomUUID(), position, spec: kernel.spec }));
     await this.#builds.addBuilds(tx, runId, builds, trigger.submitter);
     await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
@@ -286,7 +291,11 @@ export class RunService {
       `select j.run_id, j.kind, j.build_name, j.machine, j.only_machine, j.combination, j.labels, j.pair, j.suites, r.spec,
          r.submitter, r.purpose, coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'build', o.build_name,
              'machine', o.machine, 'onlyMachine', o.only_machine, 'combination', o.combination, 'labels', o.labels, 'pair', o.pair, 'suites', o.suites)
-             order by o.position) from job_role o where o.job_id = j.id), '[]') as roles
+             order by o.position) from job_role o where o.job_id = j.id), '[]') as roles,
+         case when j.kind = 'build' then (
+           select jsonb_agg(distinct place.only_machine)
+           from job t join job_part own on own.job_id = t.id and own.build_id = j.build_id join job_part place on place.job_id = t.id
+           where t.run_id = j.run_id and t.kind = 'test' and place.only_machine is not null) end as tested_on
        from job j join run r on r.id = j.run_id
        where j.id = $1`,
       [jobId],
@@ -367,7 +376,8 @@ export class RunService {
           if (binds !== undefined) anyPair.add(build.bundle);
         }
       }
-      if (build.tarball !== undefined && (await this.#builds.hasArtifact(build.tarball))) artifacts.add(build.tarball);
+      for (const sha256 of [build.tarball, build.configFile])
+        if (sha256 !== undefined && (await this.#builds.hasArtifact(sha256))) artifacts.add(sha256);
       for (const source of build.series ?? []) {
         if (typeof source !== 'object' || !('artifact' in source)) continue;
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);

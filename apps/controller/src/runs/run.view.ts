@@ -38,6 +38,7 @@ type StoredRun = RowOf<typeof RUN>;
 const JOB_OF_RUN = {
   ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'path', 'note'),
   build: text,
+  config: nullable(text),
   combination: nullable(json<Combination>()),
   boot: nullable(json<BootNumber>()),
   /** ISO 8601; null when it is not paused. */
@@ -143,6 +144,9 @@ export class RunView {
     return this.#sql.rows(
       JOB_OF_RUN,
       `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.path, j.note,
+         case when j.kind = 'build' and exists (
+             select 1 from build o where o.run_id = j.run_id and o.name = b.name and o.id <> b.id)
+           then b.spec ->> 'config' end as config,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
          ${BOOT} as boot,
@@ -199,6 +203,7 @@ function jobView(
     kind,
     build,
     buildId,
+    ...(job.config === null ? {} : { config: job.config }),
     state,
     verdict,
     machine,

@@ -1,4 +1,4 @@
-import type { AnyStage, AttemptState, FailureClass, PathPrediction } from '@peerlab/contracts';
+import type { AnyStage, AttemptState, BootTrouble, FailureClass, PathPrediction } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import { Agent, Machine } from './fleet.js';
@@ -10,6 +10,8 @@ export interface StoredFailure {
   stage: AnyStage | null;
   message: string;
   signature: string | null;
+  /** Of a boot that failed by the machine's own fault; absent in those of earlier releases. */
+  trouble?: BootTrouble | undefined;
   /** Of an attempt with several participants: whose failure it is. */
   role?: string;
 }

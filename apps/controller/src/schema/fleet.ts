@@ -1,5 +1,6 @@
 import type {
   MachineCheck,
+  MachineCheckRun,
   Catalogue,
   CombinationIdentity,
   Inventory,
@@ -111,6 +112,9 @@ export class Machine {
   checks: MachineCheck[] | null;
   @Column('timestamptz', { nullable: true })
   checkedAt: Date | null;
+  /** What people checked with `peerlab machine`, as its agent told it last; null = it told of none. */
+  @Column('jsonb', { nullable: true })
+  checkRuns: MachineCheckRun[] | null;
 }
 
 @Entity('combination')

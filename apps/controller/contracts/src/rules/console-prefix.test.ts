@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readConsolePrefix } from './console-prefix.js';
+import { droppedMessages, readConsolePrefix } from './console-prefix.js';
 import { parseConsoleLine } from './crash/console-line.js';
 import { prefixLength } from './ktap/prefix.js';
 
@@ -29,5 +29,20 @@ describe('the prefix of a console line', () => {
     const line = 'Nov  3 10:12:01 host sh[7]: [    1.234567] WARNING: CPU: 0';
     expect(parseConsoleLine(line)).toMatchObject({ context: '', text: line });
     expect(line.slice(prefixLength(line))).toBe('WARNING: CPU: 0');
+  });
+});
+
+describe('messages that a kernel dropped', () => {
+  it.each([
+    ['** 12 printk messages dropped **', 12],
+    ['** 7 printk messages dropped ** [    1.234567] pci 0000:00:01.0: found', 7],
+    ['debian login: ** 345 printk messages dropped **', 345],
+    ['[    1.234567] ** 12 printk messages dropped **', 0],
+    ['app: ** 12 printk messages dropped **', 0],
+    ['** 1234567890 printk messages dropped **', 0],
+    ['** printk messages dropped **', 0],
+    ['', 0],
+  ])('%j are %i', (line, dropped) => {
+    expect(droppedMessages(line)).toBe(dropped);
   });
 });

@@ -33,6 +33,16 @@ const RECEIVED =
 const TIME =
   /(?:\[(?: {0,12}\d{1,12}\.\d{1,9}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\]|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d)(?:\[ {0,12}([CT]\d{1,10})\])? ?/y;
 
+/** A note of lost messages at the beginning of a line, or behind a login prompt. */
+const DROPPED = /(?:[^[*]{0,200} login: )?\*\* (\d{1,9}) printk messages dropped \*\*/y;
+
+/**
+ * How many messages the kernel says that it dropped before this line, because its console was too slow for them; 0 when it says
+ * nothing of the kind. Newer kernels print that as a line of its own, older ones in front of the next message.
+ * @param line without control sequences
+ */
+export const droppedMessages = (line: string): number => Number(matchAt(DROPPED, line, 0)?.[1] ?? 0);
+
 /** The prefix of a line. Pure. */
 export function readConsolePrefix(line: string): ConsolePrefix {
   const record = matchAt(KMSG, line, 0);

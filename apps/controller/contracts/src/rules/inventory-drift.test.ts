@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inventoryDrift } from './inventory-drift.js';
+import { inventoryDrift, tellsMore } from './inventory-drift.js';
 import type { Inventory, PciFunction } from '../schema/inventory.js';
 
 const fn = (address: string, ids: string, more: Partial<PciFunction> = {}): PciFunction => {
@@ -59,6 +59,67 @@ describe('inventoryDrift', () => {
       { kind: 'changed', before: 'DMA', after: 'identity' },
     ]);
     expect(inventoryDrift(inMode({}), inMode({ iommuMode: 'identity' }))).toEqual([]);
+  });
+
+  it('names another firmware, driver or memory of its own, and nothing where one of the two does not tell it', () => {
+    const told = (more: Partial<PciFunction>) => machine([fn('0000:01:00.0', '15b3:1021', more)]);
+    const firmware = (version: string) => ({ firmware: [{ part: 'RDMA', version }] });
+    expect(inventoryDrift(told(firmware('28.39.1002')), told(firmware('28.43.1014')))).toEqual([
+      {
+        kind: 'changed',
+        what: 'firmware (RDMA) of PCIe function 15b3:1021 at 0000:01:00.0',
+        before: '28.39.1002',
+        after: '28.43.1014',
+      },
+    ]);
+    const gpu = { driverVersion: '550.54.15', ownMemoryBytes: 2 ** 36 };
+    expect(inventoryDrift(told(gpu), told({ driverVersion: '560.1', ownMemoryBytes: 2 ** 35 }))).toHaveLength(2);
+    for (const more of [firmware('1'), gpu, { iommuMode: 'DMA' }]) {
+      expect(inventoryDrift(told({}), told(more))).toEqual([]);
+      expect(inventoryDrift(told(more), told({}))).toEqual([]);
+      expect(tellsMore(told({}), told(more))).toBe(true);
+      expect(tellsMore(told(more), told({}))).toBe(false);
+      expect(tellsMore(told(more), told(more))).toBe(false);
+    }
+  });
+
+  it('notices a card that was exchanged for another of the same model, by digests of one salt', () => {
+    const told = (...digests: string[]) =>
+      machine([fn('0000:01:00.0', '15b3:1021', { units: digests.map((digest, at) => ({ part: `${at}`, digest })) })]);
+    const [first, second] = ['a'.repeat(32), 'b'.repeat(32)];
+    expect(inventoryDrift(told(`11111111-${first}`), told(`11111111-${second}`))).toEqual([
+      {
+        kind: 'changed',
+        what: 'card PCIe function 15b3:1021 at 0000:01:00.0',
+        before: 'this one',
+        after: 'exchanged for another of the same model',
+      },
+    ]);
+    // One number more or less, and another salt, say nothing; what is compared with next has them.
+    const more = told(`11111111-${first}`, `11111111-${second}`);
+    expect(inventoryDrift(told(`11111111-${first}`), more)).toEqual([]);
+    expect(inventoryDrift(more, told(`11111111-${first}`))).toEqual([]);
+    expect(inventoryDrift(told(`11111111-${first}`), told(`22222222-${first}`))).toEqual([]);
+    expect(tellsMore(told(`11111111-${first}`), more)).toBe(true);
+    expect(tellsMore(told(`11111111-${first}`), told(`22222222-${first}`))).toBe(true);
+    expect(tellsMore(more, told(`11111111-${first}`))).toBe(false);
+  });
+
+  it('notices a board and a memory module that were exchanged; how a port stands is no change', () => {
+    const told = (...digests: string[]) => ({
+      ...machine([]),
+      units: digests.map((digest, at) => ({ part: `memory module DIMM_A${at}`, digest: `11111111-${digest}` })),
+    });
+    const [first, second] = ['a'.repeat(32), 'b'.repeat(32)];
+    expect(inventoryDrift(told(first, first), told(first, second))).toEqual([
+      { kind: 'changed', what: 'memory module DIMM_A1', before: 'this one', after: 'exchanged for another' },
+    ]);
+    expect(inventoryDrift(told(first, first), told(first))).toEqual([]);
+    expect(inventoryDrift(machine([]), told(first))).toEqual([]);
+    expect([tellsMore(machine([]), told(first)), tellsMore(told(first), machine([]))]).toEqual([true, false]);
+    const port = { device: 'mlx5_0', port: 1, physicalState: 'LinkUp', rate: '100 Gb/sec', linkLayer: 'Ethernet' };
+    const standing = (state: string) => machine([fn('0000:01:00.0', '15b3:1021', { ports: [{ ...port, state }] })]);
+    expect(inventoryDrift(standing('ACTIVE'), standing('DOWN'))).toEqual([]);
   });
 
   it('a link at rest is no change; one that lost lanes or comes up slower for good is', () => {

@@ -1,6 +1,6 @@
 import { recogniseDevice } from './devices.js';
 import type { DriftItem } from '../schema/inventory-history.js';
-import type { Inventory, PciFunction } from '../schema/inventory.js';
+import type { Inventory, PciFunction, Unit } from '../schema/inventory.js';
 import { peerPaths } from './peer-paths.js';
 
 /**
@@ -11,6 +11,9 @@ import { peerPaths } from './peer-paths.js';
 export function inventoryDrift(before: Inventory, after: Inventory): DriftItem[] {
   return [
     ...machineDrift(before, after),
+    ...otherUnits(before.units, after.units).map(
+      (part): DriftItem => ({ kind: 'changed', what: part, before: 'this one', after: 'exchanged for another' }),
+    ),
     ...functionDrift(before.functions, after.functions),
     ...pathDrift(before, after),
   ];
@@ -82,15 +85,69 @@ function sameFunctionDrift(before: PciFunction, after: PciFunction): DriftItem[]
     ['link', linkOf(fn)],
     ['ACS control', fn.acsControl === null ? 'none' : `0x${fn.acsControl.toString(16)}`],
     ['IOMMU group', fn.iommuGroup ?? 'none'],
-    // Inventories of before do not tell it.
-    ['IOMMU mode', before.iommuMode === undefined || after.iommuMode === undefined ? '' : (fn.iommuMode ?? 'none')],
     ['NUMA node', fn.numaNode === null ? 'none' : String(fn.numaNode)],
     ['BAR sizes', fn.barSizesBytes.map((size) => (size === 0 ? '–' : String(size))).join(' ')],
   ];
   const now = new Map(told(after));
-  return told(before).flatMap(([what, value]) =>
+  const changes = told(before).flatMap(([what, value]) =>
     changed(`${what} of ${nameOf(after)} at ${after.address}`, value, now.get(what) ?? ''),
   );
+  return [...changes, ...exchange(before, after), ...detailDrift(before, after)];
+}
+
+/** Parts whose digests differ under one salt. */
+function otherUnits(before: readonly Unit[] = [], after: readonly Unit[] = []): string[] {
+  const now = new Map(after.map(({ part, digest }) => [part, digest]));
+  return before.flatMap(({ part, digest }) => {
+    const other = now.get(part) ?? digest;
+    return other !== digest && saltOf(other) === saltOf(digest) ? [part] : [];
+  });
+}
+
+const saltOf = (digest: string): string => digest.split('-', 1)[0] ?? '';
+
+/** Another specimen, by a number of it that both were asked for by one agent. */
+function exchange(before: PciFunction, after: PciFunction): DriftItem[] {
+  const isOther = otherUnits(before.units, after.units).length > 0;
+  const what = `card ${nameOf(after)} at ${after.address}`;
+  return isOther
+    ? [{ kind: 'changed', what, before: 'this one', after: 'exchanged for another of the same model' }]
+    : [];
+}
+
+/** What only some machines tell, and not at each reading: what one of the two does not tell is no difference. */
+function detailsOf(fn: PciFunction): Map<string, string> {
+  return new Map([
+    ...(fn.firmware ?? []).map(({ part, version }): [string, string] => [`firmware (${part})`, version]),
+    ...(fn.driverVersion === undefined ? [] : [['driver version', fn.driverVersion] as const]),
+    ...(fn.ownMemoryBytes === undefined ? [] : [['own memory', `${fn.ownMemoryBytes} bytes`] as const]),
+    ...(fn.iommuMode === undefined ? [] : [['IOMMU mode', fn.iommuMode ?? 'none'] as const]),
+  ]);
+}
+
+function detailDrift(before: PciFunction, after: PciFunction): DriftItem[] {
+  const now = detailsOf(after);
+  return [...detailsOf(before)].flatMap(([what, value]) =>
+    changed(`${what} of ${nameOf(after)} at ${after.address}`, value, now.get(what) ?? value),
+  );
+}
+
+/**
+ * Whether `after` tells something of the machine or a function that `before` does not. Nothing changed by that alone, but what is
+ * compared with next has to have it.
+ */
+export function tellsMore(before: Inventory, after: Inventory): boolean {
+  // Another salt: the agent lost its own, or another agent has the machine.
+  const unitKeys = (units: readonly Unit[] = []): string[] =>
+    units.map(({ part, digest }) => `${part} ${saltOf(digest)}`);
+  const keysOf = (fn: PciFunction): string[] => [...detailsOf(fn).keys(), ...unitKeys(fn.units)];
+  const ofMachine = new Set(unitKeys(before.units));
+  if (unitKeys(after.units).some((key) => !ofMachine.has(key))) return true;
+  const old = new Map(before.functions.map((fn) => [fn.address, new Set(keysOf(fn))]));
+  return after.functions.some((fn) => {
+    const known = old.get(fn.address);
+    return known !== undefined && keysOf(fn).some((what) => !known.has(what));
+  });
 }
 
 function pathDrift(before: Inventory, after: Inventory): DriftItem[] {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { growthOf } from '../testing/growth.js';
 import {
   canonicalJson,
   combinationLabel,
@@ -291,18 +292,23 @@ describe('combination', () => {
   });
 });
 
-it('of a machine with thousands of devices a bounded number of pairs is made, in little time', () => {
+it('of a machine with thousands of devices a bounded number of pairs is made, in proportion to them', async () => {
   const device = (index: number, ids: string, cls: string): PciFunction => {
     const [bus, slot] = [index >> 8, (index >> 3) & 31].map((value) => value.toString(16).padStart(2, '0'));
     const parents = Array.from({ length: 250 }, (_, depth) => `0001:${depth.toString(16).padStart(2, '0')}:00.0`);
     return fn(`0000:${bus}:${slot}.${index & 7}`, ids, parents, null, cls);
   };
-  const functions = Array.from({ length: 4096 }, (_, index) =>
-    index % 2 === 0 ? device(index, '10de:2330', '030200') : device(index, '15b3:1021', '020000'),
-  );
-  const at = performance.now();
-  const paths = peerPaths(machine('amd', functions));
-  expect(performance.now() - at).toBeLessThan(1000);
+  const machineOf = (devices: number): Parameters<typeof peerPaths>[0] =>
+    machine(
+      'amd',
+      Array.from({ length: devices }, (_, index) =>
+        index % 2 === 0 ? device(index, '10de:2330', '030200') : device(index, '15b3:1021', '020000'),
+      ),
+    );
+  // 1024 devices, and 4096.
+  const growth = await growthOf((size) => machineOf(size / 1024), peerPaths);
+  expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(3);
+  const paths = peerPaths(machineOf(4096));
   expect(paths).toHaveLength(PATH_ENDS_MAX ** 2);
   expect(paths[0]).toMatchObject({ provider: { address: '0000:00:00.0' }, client: { address: '0000:00:00.1' } });
 });

@@ -48,11 +48,17 @@ export function placeNames(places: readonly TestedPlace[]): PlaceName[] {
 /** The name of one place by itself. */
 export const placeName = (place: TestedPlace): string => placeNames([place])[0]?.name ?? ANY_MACHINE;
 
+/** `base`; `base (epyc-1)` of one of several kernels of a build, which differ in their configurations. */
+export const kernelText = ({ build, config }: { build: string; config?: string | undefined }): string =>
+  config === undefined ? build : `${build} (${config})`;
+
 /** Where a job builds or tests. */
 export function placeOfJob(job: JobView): PlaceName {
-  const { kind, build, machine } = job;
+  const { kind, machine } = job;
   const sides = sidesOfJob(job)?.map((side) => ({ ...side, machine: side.machine ?? ANY_MACHINE }));
-  return nameOf(sides ?? [{ role: null, build, machine: kind === 'build' ? 'build' : (machine ?? ANY_MACHINE) }]);
+  return nameOf(
+    sides ?? [{ role: null, build: kernelText(job), machine: kind === 'build' ? 'build' : (machine ?? ANY_MACHINE) }],
+  );
 }
 
 /** Which machines tested: what is to be compared on the same ones has the same text. */

@@ -103,6 +103,8 @@ export const BuildDetail = BuildHead.extend({
   run: z.object({ state: RunState, trigger: z.string() }),
   /** Name of the configuration that was asked for. */
   config: Name.nullable(),
+  /** The file that the run named instead, by its digest; null = none. */
+  configFile: Sha256.nullable().default(null),
   /** Settings that the run put on top of it; null = none. */
   fragment: z.string().nullable(),
   /** Null for a bundle that was uploaded ready-made. */

@@ -18,6 +18,9 @@ export const BOOT_FACTOR_MAX = 20;
 /** Suites of all labs that are known; of more the ones of the labs that were seen first are left out. */
 export const FARM_LAB_SUITES_MAX = 1000;
 
+/** What a build of a run file names for the configuration of each machine's own; no configuration has this name. */
+export const OWN_CONFIG = 'machine';
+
 /** A suite that the kernels of a builder bring with them. */
 export const CatalogueSuite = z.object({
   name: Name,
@@ -34,6 +37,13 @@ export const CatalogueConfig = z.object({
   about: z.string().max(ABOUT_MAX),
   /** How many times longer a kernel boots with it than with the fastest one. */
   bootFactor: z.number().min(1).max(BOOT_FACTOR_MAX),
+  /**
+   * What the manifests of its kernels call it where that is not its name: one that stands for itself, such as that of a
+   * machine, is built as one with all others of equal settings.
+   */
+  builtAs: Name.optional(),
+  /** The machine whose own kernel's configuration it was made from. Absent: one with `builtAs` is that of the machine of its name. */
+  machine: Name.optional(),
 });
 export type CatalogueConfig = z.infer<typeof CatalogueConfig>;
 
@@ -53,6 +63,8 @@ export const Catalogue = z.object({
    * of a configuration.
    */
   repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).optional(),
+  /** Whether it builds with configurations that were uploaded. Absent from builders that know none. */
+  configFiles: z.boolean().optional(),
   /** Bases that it builds from besides the farm's own, by their names. Absent from builders that know no other. */
   bases: z.array(BaseName).max(BASES_MAX).optional(),
 });

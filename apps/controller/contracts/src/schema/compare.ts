@@ -49,7 +49,10 @@ export const CompareQuery = z.object({
 
 export const ComparedSide = z.object({
   run: z.object({ id: z.uuid(), name: z.string(), state: RunState, createdAt: z.iso.datetime() }),
+  /** Of several without a build-id, and without a release where they differ in it. */
   kernel: TestedKernel,
+  /** Kernels that the build is: one for each configuration of its machines. Absent = one. */
+  kernelsTotal: z.number().int().min(2).optional(),
   /** All builds of the run, in its order. */
   builds: z.array(Name),
 });

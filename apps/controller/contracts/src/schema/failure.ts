@@ -16,6 +16,14 @@ export const FailureClass = z.enum([
 ]);
 export type FailureClass = z.infer<typeof FailureClass>;
 
+/**
+ * Trouble with booting that is the machine's own, whatever kernel is booted: twice in a row takes it out of service. `not-taken`: it
+ * came back with its default kernel although another entry was selected. `fallback`: no kernel answered, and after a reset the default
+ * one did. Neither is said where a candidate that prints nothing would look the same.
+ */
+export const BootTrouble = z.enum(['not-taken', 'fallback']);
+export type BootTrouble = z.infer<typeof BootTrouble>;
+
 export interface FailurePolicy {
   owner: 'submitter' | 'lab' | 'peerlab';
   /** Further attempts after the first one. */
@@ -54,7 +62,7 @@ export const FAILURE_POLICY: Record<FailureClass, FailurePolicy> = {
     retries: 0,
     finding: true,
     tone: 'bad',
-    help: 'The kernel was installed but did not come up as itself; read the serial stream of the boot stage.',
+    help: 'The kernel was installed but did not come up; read the serial stream of the boot stage.',
   },
   'kernel-crash': {
     owner: 'submitter',

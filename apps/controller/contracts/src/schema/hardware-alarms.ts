@@ -28,7 +28,7 @@ export const HARDWARE_ALARM_KINDS = [
 export type HardwareAlarmKind = (typeof HARDWARE_ALARM_KINDS)[number];
 
 /**
- * `uncorrected`: data or the device were lost; the machine is checked. `corrected`: the hardware mended it. `notice`: says
+ * `uncorrected`: data or the device were lost; the machine is taken out of service. `corrected`: the hardware mended it. `notice`: says
  * nothing by itself, such as an Xid that a program can cause.
  */
 export const HARDWARE_ALARM_SEVERITIES = ['uncorrected', 'corrected', 'notice'] as const;

@@ -12,12 +12,18 @@ export const DriftItem = z.object({
 });
 export type DriftItem = z.infer<typeof DriftItem>;
 
+/** The first digits of a SHA-256, enough for the machines of a lab: of `hardwareOf` or `stateOf`. */
+export const InventoryDigest = z.string().regex(/^[0-9a-f]{12}$/);
+
 /** Inventories of a machine, newest first, each with what is different from the one before. */
 export const InventoryHistory = z.object({
   inventories: z.array(
     z.object({
       /** When it was first seen so. */
       seenAt: z.iso.datetime(),
+      /** Digests of what the machine is made of, and of how it is set up; equal ones say nothing changed in that. */
+      hardware: InventoryDigest,
+      state: InventoryDigest,
       /** Null for the oldest that is kept: there is nothing to compare it with. */
       changes: z.array(DriftItem).nullable(),
     }),

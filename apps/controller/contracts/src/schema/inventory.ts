@@ -9,6 +9,11 @@ export const PARENTS_MAX = 256;
 export const FUNCTIONS_MAX = 4096;
 /** RDMA devices of one function. */
 export const RDMA_DEVICES_MAX = 16;
+/** Parts of one function whose firmware has a version of its own. */
+export const FIRMWARE_PARTS_MAX = 16;
+/** RDMA ports of one function, and numbered parts of a machine that are no functions. */
+export const RDMA_PORTS_MAX = 32;
+export const MACHINE_UNITS_MAX = 256;
 /** Longest kernel command line, in characters: no architecture of Linux takes more than 4096. */
 export const COMMAND_LINE_MAX = 8192;
 
@@ -17,6 +22,24 @@ const Word = z.string().max(INVENTORY_WORD_MAX);
 
 /** Domain:bus:device.function as Linux prints it. An attribute, never an identity: bus numbers move. */
 export const PciAddress = z.string().regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/);
+
+/**
+ * Which specimen of its model a part is, by what has a number: salted digests, of which two are comparable when what stands before
+ * the hyphen, which stands for the salt, is equal. Numbers themselves stay with the agent.
+ */
+export const Unit = z.object({ part: Word, digest: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{32}$/) });
+export type Unit = z.infer<typeof Unit>;
+
+/** A port of an RDMA device, in the words of sysfs (`ACTIVE`, `LinkUp`, `100 Gb/sec (4X EDR)`, `Ethernet`). */
+export const RdmaPort = z.object({
+  device: Word,
+  port: z.number().int().min(1).max(255),
+  state: Word,
+  physicalState: Word,
+  rate: Word,
+  linkLayer: Word,
+});
+export type RdmaPort = z.infer<typeof RdmaPort>;
 
 /**
  * One PCI function as sysfs shows it. Ids are four lower-case hex digits, `class` six.
@@ -52,6 +75,19 @@ export const PciFunction = z.object({
   physicalFunction: PciAddress.optional(),
   /** The agent reaches the machine through it. */
   management: z.boolean().optional(),
+  /** Versions of its firmware, by the part that has one: `RDMA`, `VBIOS`. This field and the next two: absent where nothing tells. */
+  firmware: z
+    .array(z.object({ part: Word, version: Word }))
+    .max(FIRMWARE_PARTS_MAX)
+    .optional(),
+  /** Version of a driver that does not come with the kernel. */
+  driverVersion: Word.optional(),
+  /** Which specimen of its model it is. */
+  units: z.array(Unit).max(FIRMWARE_PARTS_MAX).optional(),
+  /** How its RDMA ports stand at the moment: state, never identity. Absent from agents that do not read it. */
+  ports: z.array(RdmaPort).max(RDMA_PORTS_MAX).optional(),
+  /** A GPU's own memory, as its driver says. */
+  ownMemoryBytes: z.number().nonnegative().optional(),
   /** Sizes in bytes by BAR index 0–5; 0 = not implemented. */
   barSizesBytes: z.array(z.number().nonnegative()).max(6),
 });
@@ -73,5 +109,7 @@ export const Inventory = z.object({
   iommu: z.enum(['none', 'translated', 'passthrough']),
   kernel: z.object({ release: Word, buildId: Word, commandLine: z.string().max(COMMAND_LINE_MAX) }),
   functions: z.array(PciFunction).max(FUNCTIONS_MAX),
+  /** Its board and memory modules, as far as the firmware numbers them. Absent where nothing tells. */
+  units: z.array(Unit).max(MACHINE_UNITS_MAX).optional(),
 });
 export type Inventory = z.infer<typeof Inventory>;

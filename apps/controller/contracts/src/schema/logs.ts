@@ -23,6 +23,7 @@ export const GAP_REASONS = {
   flood: 'one test printed far more than is kept of a test',
   'console-flood': 'the console printed faster than the agent could read it',
   'source-overrun': 'the kernel overwrote them in its ring buffer before they were read',
+  'printk-dropped': 'the kernel dropped these messages, because it logged faster than this console could print',
   lost: 'the agent’s spool file was damaged, or the agent no longer had them',
 } as const;
 export type GapReason = keyof typeof GAP_REASONS;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Fence, Labels, Name } from './ids.js';
 import { Inventory } from './inventory.js';
-import { MachineCheck } from './machine-check.js';
+import { MachineCheck, MachineCheckRun } from './machine-check.js';
 import { PeerPath } from './paths.js';
 import { Reservation } from './reservations.js';
 import { MachineDesired, MachineObserved } from './states.js';
@@ -33,13 +33,15 @@ export const MachineView = z.object({
   inventory: Inventory.nullable(),
   /** What the agent's newest look said about everything that the farm needs of it; null = it has not looked yet. */
   checks: z.object({ at: Time, list: z.array(MachineCheck) }).nullable(),
+  /** What people had checked on the host of the agent, newest first: the newest run, and the newest that acted. */
+  checkRuns: z.array(MachineCheckRun).default([]),
   /** By address. The suites use the first provider with the first client, so jobs and the grid speak of the first. */
   paths: z.array(PeerPath.extend({ combination: Combination })),
 });
 export type MachineView = z.infer<typeof MachineView>;
 
 /** A machine among others: its inventory is as large as all the rest. */
-export const MachineSummary = MachineView.omit({ inventory: true, checks: true });
+export const MachineSummary = MachineView.omit({ inventory: true, checks: true, checkRuns: true });
 export type MachineSummary = z.infer<typeof MachineSummary>;
 
 export const AgentView = z.object({

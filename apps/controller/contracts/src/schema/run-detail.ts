@@ -17,6 +17,8 @@ export const JobView = z.object({
   kind: z.enum(['build', 'test']),
   build: Name,
   buildId: z.uuid(),
+  /** Configuration of a kernel that is built, where the build is several: one for each configuration of its machines. */
+  config: Name.optional(),
   state: JobState,
   verdict: Verdict.nullable(),
   /** That runs it or ran it; null for builds, and while any machine of the combination may take it. */

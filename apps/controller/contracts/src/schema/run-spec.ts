@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OWN_CONFIG } from './catalogue.js';
 import { Labels, Name, Sha256, SuiteName } from './ids.js';
 import { Role, ROLES_MAX, SOLE_ROLE } from './participants.js';
 import { PathKind } from './paths.js';
@@ -60,7 +61,9 @@ export const RunMachines = MachineSelection.extend({
   each: z
     .boolean()
     .optional()
-    .describe('test every selected machine, also those of one combination; so does a run that names machines'),
+    .describe(
+      'test every selected machine, also those of one combination; so does a run that names machines, and a build with config: machine',
+    ),
 });
 export type RunMachines = z.infer<typeof RunMachines>;
 
@@ -84,7 +87,12 @@ export const BuildSpec = z
     base: BaseName.optional().describe(
       'build from another base of kernel/base.json, by its name in quotes; the bundled series is carried over to it',
     ),
-    config: Name.optional().describe('kernel configuration, by its name in kernel/config'),
+    config: Name.optional().describe(
+      'kernel configuration, by its name in kernel/config; machine = for each machine the one that machine configure made of its own',
+    ),
+    configFile: Sha256.optional().describe(
+      'an uploaded kernel configuration to start from instead of a named one, such as your /boot/config-…, by its SHA-256',
+    ),
     fragment: ConfigFragment.optional().describe('settings on top of the configuration, as lines of a .config'),
     suites: z
       .array(SuiteName)
@@ -108,6 +116,8 @@ export const BuildSpec = z
     const sources = SOURCE_FIELDS.filter((field) => build[field] !== undefined);
     if (sources.length > 1)
       wrong([sources.at(-1) ?? ''], 'a kernel has one source: leave out all of git, tarball and base but one');
+    if (build.config !== undefined && build.configFile !== undefined)
+      wrong(['configFile'], 'a kernel starts from one configuration: leave out config or configFile');
     if (build.mutants !== undefined && build.bundle === undefined && (build.series ?? []).length === 0)
       wrong(['mutants'], 'there is no series to make mutants of');
     if (build.bundle === undefined) {
@@ -124,6 +134,9 @@ export const BuildSpec = z
         'give either series, git, tarball and base, or bundle (the content key of an uploaded one): a built kernel takes no patches',
       );
     if (build.fragment !== undefined) wrong(['fragment'], 'a bundle is built already; leave the fragment out');
+    if (build.configFile !== undefined) wrong(['configFile'], 'a bundle is built already; leave the configuration out');
+    if (build.config === OWN_CONFIG)
+      wrong(['config'], 'a bundle is built already, and not for each machine; leave the config out');
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
 

@@ -87,7 +87,13 @@ export const SubmissionReport = z.object({
     }),
   ),
   /** Kernels that no stored bundle is named for. */
-  builds: z.array(BuildEstimate.extend({ build: Name })),
+  builds: z.array(
+    BuildEstimate.extend({
+      build: Name,
+      /** Configuration, where the build is several kernels: one for each configuration of its machines. */
+      config: Name.optional(),
+    }),
+  ),
   /** What is in the mboxes of the run. */
   series: z.array(CheckedSeries),
   /** Machines that do not match, and why. */

@@ -3,10 +3,10 @@ import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
 import { CALL_PLACES_MAX, CallPlace } from '../schema/call-places.js';
 import { Catalogue } from '../schema/catalogue.js';
-import { FailureClass } from '../schema/failure.js';
+import { BootTrouble, FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
-import { MACHINE_CHECKS_MAX, MachineCheck } from '../schema/machine-check.js';
+import { MACHINE_CHECK_RUNS_MAX, MACHINE_CHECKS_MAX, MachineCheck, MachineCheckRun } from '../schema/machine-check.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
@@ -105,6 +105,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
         stage: AnyStage.nullable(),
         message: Text,
         signature: Text.nullable(),
+        /** Absent = none, and from older agents. */
+        trouble: BootTrouble.optional(),
       })
       .nullable(),
     /** false puts the machine into quarantine; null: a newer attempt has the machine, and restores it. */
@@ -144,6 +146,8 @@ export const Work = z.discriminatedUnion('kind', [
      */
     source: WorkSource.optional(),
     fragment: ConfigFragment.optional(),
+    /** An artifact to start from instead of `config`. Only builders that tell `configFiles` in their catalogue get one. */
+    configFile: Sha256.optional(),
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
      * gets it; without it nothing is kept.
@@ -301,6 +305,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     inventory: Inventory,
     /** Absent before it has looked, and from agents that do not look. */
     checks: z.array(MachineCheck).max(MACHINE_CHECKS_MAX).optional(),
+    /** What people checked with `peerlab machine`; absent without such a check, and from older agents: then the ones before stay. */
+    checkRuns: z.array(MachineCheckRun).max(MACHINE_CHECK_RUNS_MAX).optional(),
   }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */

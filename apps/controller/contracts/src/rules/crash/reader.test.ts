@@ -282,8 +282,8 @@ describe('hostile logs', () => {
     ['questionable frames', (size) => `WARNING: a.c:1 at b\n${times('[    1.000000]  ? ', size)}`],
     ['a panic of digits', (size) => `Kernel panic - not syncing: ${times('1 ', size)}`],
     ['addresses of devices', (size) => times('DMA-API: device driver ', size)],
-  ])('twice the input takes about twice the time: %s', (_name, worst) => {
-    const growth = growthOf(worst, read);
+  ])('twice the input takes about twice the time: %s', async (_name, worst) => {
+    const growth = await growthOf(worst, read);
     expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(3);
   });
 

@@ -119,12 +119,12 @@ describe('whatever the dialect', () => {
     );
   });
 
-  it.each(DIALECTS)('%s: takes time in proportion to what is printed', (dialect) => {
+  it.each(DIALECTS)('%s: takes time in proportion to what is printed', async (dialect) => {
     // What a reader may look for again and again. Only a file is read as a whole, lines are cut.
     const pieces =
       dialect === 'junit' ? ['<', '<a ', '<testcase name="', '<testcase a=', '<!--', '&amp;'] : ['a::b PASSED '];
     for (const piece of pieces) {
-      const { perDoubling } = growthOf(
+      const { perDoubling } = await growthOf(
         (size) => piece.repeat(Math.ceil(size / piece.length)),
         (text) => {
           const reader = dialectReader(dialect);

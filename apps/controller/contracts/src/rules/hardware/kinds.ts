@@ -5,6 +5,8 @@ export interface ToldAlarm {
   severity: HardwareAlarmSeverity;
   title: string;
   device: string | null;
+  /** The page frame of failed memory, as the kernel writes it. */
+  page?: string;
 }
 
 /** One dialect: a text that stands in the line, and the form of the message. Every part of a form has a maximum. */
@@ -198,11 +200,12 @@ export const ALARM_FORMS: readonly AlarmForm[] = [
   {
     kind: 'memory',
     has: 'Memory failure: ',
-    form: /^Memory failure: 0x[0-9a-f]{1,16}: recovery action for ([A-Za-z -]{1,60}): (Recovered|Delayed|Ignored|Failed)/,
-    tell: ([, page = '', how = '']) => ({
+    form: /^Memory failure: (0x[0-9a-f]{1,16}): recovery action for ([A-Za-z -]{1,60}): (Recovered|Delayed|Ignored|Failed)/,
+    tell: ([, page = '', what = '', how = '']) => ({
       severity: 'uncorrected',
-      title: `memory failure in a ${page.trim()}: ${how.toLowerCase()}`,
+      title: `memory failure in a ${what.trim()}: ${how.toLowerCase()}`,
       device: null,
+      page,
     }),
   },
   {

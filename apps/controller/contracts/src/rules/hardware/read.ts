@@ -14,6 +14,8 @@ export interface HardwareAlarm {
   severity: HardwareAlarmSeverity;
   title: string;
   device: string | null;
+  /** The page frame of memory that failed; absent for all else. */
+  page?: string;
 }
 
 /** Characters of a message that are looked at. */
@@ -38,10 +40,30 @@ export function readHardwareAlarm(line: string): HardwareAlarm | null {
       const told = found === null ? null : tell(found);
       if (told === null) continue;
       const device = told.device === null ? null : cutText(told.device, ALARM_DEVICE_MAX);
-      return { kind, severity: told.severity, title: cutText(told.title, ALARM_TITLE_MAX), device };
+      const { severity, title, page } = told;
+      return {
+        kind,
+        severity,
+        title: cutText(title, ALARM_TITLE_MAX),
+        device,
+        ...(page === undefined ? {} : { page }),
+      };
     }
   }
   return null;
+}
+
+/** As mm/madvise.c and mm/hwpoison-inject.c write it, and our own tests where the kernel says nothing (hard_offline_page). */
+const INJECTED = /^Injecting memory failure (?:for|at) pfn (0x[0-9a-f]{1,16})/;
+
+/**
+ * The page frame whose memory a program lets fail, in a line as of readHardwareAlarm; null for any other line. What the kernel
+ * says of that page tells nothing about the hardware.
+ */
+export function injectedPage(line: string): string | null {
+  if (!line.includes('Injecting memory failure ')) return null;
+  const { context, text } = parseConsoleLine(line);
+  return context === '' ? null : (INJECTED.exec(text.slice(0, MESSAGE_MAX))?.[1] ?? null);
 }
 
 /**

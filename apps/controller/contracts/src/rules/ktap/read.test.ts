@@ -277,13 +277,13 @@ describe('hostile text', () => {
     ['levels in place', (at: number) => (at % 2 === 0 ? '# Subtest: a' : '1..2')],
     ['programs in programs', (at: number) => `# # # # TAP version ${at}`],
     ['names that are taken', (at: number) => `ok 1 a${at % 2 === 0 ? ` (${at})` : ''}`],
-  ])('many %s take time in proportion', (_name, lineAt) => {
+  ])('many %s take time in proportion', async (_name, lineAt) => {
     const text = (size: number): string => {
       const lines: string[] = [];
       for (let length = 0, at = 0; length < size; at += 1) length += lines[lines.push(lineAt(at)) - 1]?.length ?? 0;
       return lines.join('\n');
     };
-    const growth = growthOf(text, (input) => readKtap(input.split('\n')));
+    const growth = await growthOf(text, (input) => readKtap(input.split('\n')));
     expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(3);
   });
 

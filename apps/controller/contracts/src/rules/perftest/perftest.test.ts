@@ -249,8 +249,8 @@ describe('limits', () => {
     ['blanks', (size) => Array.from({ length: size / 1000 }, () => ' '.repeat(1000))],
     ['headers', (size) => [title, ...Array.from({ length: size / 100 }, () => '#bytes '.repeat(14))]],
     ['messages', (size) => Array.from({ length: size / 30 }, () => " Couldn't connect to 10.0.0.1:1")],
-  ])('takes linear time: %s', (_name, linesOf) => {
-    const growth = growthOf(
+  ])('takes linear time: %s', async (_name, linesOf) => {
+    const growth = await growthOf(
       (size) => linesOf(size).join('\n'),
       (text) => readPerftest(text.split('\n')),
     );

@@ -101,7 +101,11 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
   const builds = new Map(
     grid.columns
       .flatMap(partsOf)
-      .map(({ build: { name, release, config, git } }) => [name, { name, release, config: config ?? '?', git }]),
+      // A build may be several kernels, of one configuration each.
+      .map(({ build: { name, release, config, git } }) => [
+        JSON.stringify([name, config]),
+        { name, release, config: config ?? '?', git },
+      ]),
   );
   return {
     run: {
