@@ -60,13 +60,13 @@ const ENROLMENT = {
   config: CONFIG_OF_AGENT,
   act: {
     flags: '--act',
-    help: 'also prove what changes it: a line on its console, its power, and a crash after which it has to come back. With `check` the agent must be stopped',
+    help: 'also prove what changes it: a line on its console, its watchdog, its power, and a crash after which it has to come back. With `check` the agent must be stopped',
     kind: 'flag',
   },
 } as const;
 const CONFIRM = {
   flags: '--confirm <machine>',
-  help: 'with `--act`: its name, instead of the question',
+  help: 'with `--act`: its name, instead of the question; where several ways lead to its power, `,MACHINE/power-2` behind it for the second one, and so on',
   kind: 'text',
 } as const;
 
@@ -377,9 +377,15 @@ export const COMMANDS: readonly Command[] = [
       host: { flags: '--host <host>', help: 'where it answers by SSH', kind: 'text', isRequired: true },
       port: { flags: '--port <number>', help: 'its SSH port, 22 unless given', kind: 'text' },
       user: { flags: '--user <name>', help: 'who logs in, root unless given', kind: 'text' },
+      sudo: { flags: '--sudo', help: 'who logs in becomes root by sudo, without a password', kind: 'flag' },
       key: { flags: '--key <file>', help: 'private key that logs in', kind: 'text', isRequired: true },
       fingerprint: { flags: '--fingerprint <SHA256:…>', help: 'its host key; without it you are asked', kind: 'text' },
       bmc: { flags: '--bmc <name>', help: 'its BMC, as the config names it: power', kind: 'text' },
+      powerFile: {
+        flags: '--power-file <file>',
+        help: 'in place of --bmc: a YAML file with what stands under `power:` of a config, one way to its power or a list',
+        kind: 'text',
+      },
       console: { flags: '--console <where>', help: '`sol`, `sol:BMC`, `tcp:HOST:PORT` or `file:PATH`', kind: 'text' },
       labels: { flags: '--labels <list>', help: 'what runs select by: `KEY=VALUE,KEY=VALUE`', kind: 'text' },
       description: { flags: '--description <text>', help: 'for people', kind: 'text' },
@@ -388,7 +394,7 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     'machine configure <machine>',
-    'on the host of its agent: makes a kernel configuration out of that of the machine’s own kernel, with the modules that it needs, for runs to name (`config: NAME`), and prints what differs from its kernel',
+    'on the host of its agent: makes a kernel configuration out of that of the machine’s own kernel, with the modules that it needs, for runs to name (`config: NAME`, or `config: machine` for each machine its own), and prints what differs from its kernel',
     {
       config: CONFIG_OF_AGENT,
       as: { flags: '--as <name>', help: 'what runs call it; the name of the machine unless given', kind: 'text' },

@@ -51,8 +51,8 @@ const CASES: [name: string, work: (text: string) => unknown, worst: (size: numbe
 ];
 
 describe('twice the input takes about twice the time', () => {
-  it.each(CASES)('%s', (_name, work, worst) => {
-    const growth = growthOf(worst, work);
+  it.each(CASES)('%s', async (_name, work, worst) => {
+    const growth = await growthOf(worst, work);
     expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(GROWTH_MAX);
   });
 });

@@ -22,6 +22,7 @@ const MACHINE: MachineView = {
   lease: null,
   inventory: null,
   checks: null,
+  checkRuns: [],
   paths: [],
 };
 

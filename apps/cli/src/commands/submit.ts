@@ -1,5 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { buildEstimateText, machinesText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
+import {
+  buildEstimateText,
+  kernelText,
+  machinesText,
+  seriesText,
+  startText,
+  type SubmissionReport,
+} from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { waitForRun } from '../ci/wait.js';
 import { EXIT, FileError, RunFileError, UsageError } from '../exit-codes.js';
@@ -94,7 +101,7 @@ function reportText(file: string, { problems, plan, builds, series, unmatched }:
     if (sets.length > 0)
       lines.push(table([['JOB', 'ROLE', 'BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...sets]));
   }
-  lines.push(...builds.map((each) => `${each.build}: ${buildEstimateText(each)}`));
+  lines.push(...builds.map((each) => `${kernelText(each)}: ${buildEstimateText(each)}`));
   lines.push(...series.map((each) => `${each.build}: ${seriesText(each)}`));
   return [...lines, ...unmatched.map(({ machine, why }) => `not on ${machine}: ${why}`)].join('\n');
 }

@@ -1,4 +1,5 @@
 import {
+  kernelText,
   runPhase,
   sidesOfJob,
   sidesText,
@@ -13,7 +14,7 @@ import { seconds, verdictText } from './text.js';
 export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   const sides = sidesOfJob(job);
   const place = sides === null ? `${job.machine ?? 'any machine'} / ${job.build}` : sidesText(sides);
-  const name = job.kind === 'build' ? `build ${job.build}` : place;
+  const name = job.kind === 'build' ? `build ${kernelText(job)}` : place;
   const attempt = job.attempts.at(-1);
   if (job.state === 'blocked' || job.state === 'queued') return `${name}: ${job.waiting ?? 'queued'}`;
   if (job.state === 'ended') {

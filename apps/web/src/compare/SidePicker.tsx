@@ -60,7 +60,7 @@ export function SidePicker({
           <span className="muted">nothing chosen</span>
         ) : (
           <>
-            <KernelName kernel={side.kernel} />{' '}
+            <KernelName kernel={side.kernel} total={side.kernelsTotal} />{' '}
             <span className="muted">
               · <Link to="/runs/$run" params={{ run: side.run.id }}>{`run ${side.run.id.slice(0, 8)}`}</Link>,{' '}
               <Ago at={side.run.createdAt} />

@@ -16,7 +16,7 @@ export function AttemptAlarms({ attempt, ended }: { attempt: string; ended: bool
     <section aria-labelledby="alarms-head">
       <h2 id="alarms-head">Hardware alarms</h2>
       <p className="muted">
-        What the machine’s hardware told. It fails no test; what nothing corrected asks for a health check.
+        What the machine’s hardware told. It fails no test; what nothing corrected takes the machine out of service.
       </p>
       <Alarms alarms={data.alarms} />
     </section>
@@ -34,7 +34,13 @@ export function MachineAlarms({ machine }: { machine: string }): ReactNode {
           alarms.length === 0 ? (
             <p className="muted">No log of an attempt has one.</p>
           ) : (
-            <Alarms alarms={alarms} isOfMachine />
+            <>
+              <p className="muted">
+                One that was not corrected takes the machine out of service: until it passed a health check, where the
+                farm makes them by itself, else until a person activates it.
+              </p>
+              <Alarms alarms={alarms} isOfMachine />
+            </>
           )
         }
       </QuerySection>

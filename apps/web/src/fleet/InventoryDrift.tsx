@@ -45,6 +45,7 @@ function Entry({ entry, isOpen }: { entry: InventoryHistory['inventories'][numbe
       <li className="drift-entry">
         <p title={titleText(seenAt)}>
           <Ago at={seenAt} /> <span className="muted">the oldest stored inventory</span>
+          <Digests entry={entry} />
         </p>
       </li>
     );
@@ -55,6 +56,7 @@ function Entry({ entry, isOpen }: { entry: InventoryHistory['inventories'][numbe
         <summary>
           <Ago at={seenAt} />{' '}
           <span className="muted">{changes.length === 1 ? '1 difference' : `${changes.length} differences`}</span>
+          <Digests entry={entry} />
         </summary>
         <ul className="drift-items">
           {changes.map((item) => (
@@ -63,6 +65,16 @@ function Entry({ entry, isOpen }: { entry: InventoryHistory['inventories'][numbe
         </ul>
       </details>
     </li>
+  );
+}
+
+/** Of another machine with the same code of the hardware it is made of the same models in the same places. */
+function Digests({ entry: { hardware, state } }: { entry: InventoryHistory['inventories'][number] }): ReactNode {
+  return (
+    <span className="muted drift-digests">
+      , hardware <code title="equal for machines of the same models in the same places">{hardware}</code>, state{' '}
+      <code title="kernel, firmware, IOMMU, drivers, links and BARs">{state}</code>
+    </span>
   );
 }
 

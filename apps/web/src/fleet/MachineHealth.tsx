@@ -7,7 +7,7 @@ import { Dialog } from '../ui/dialog.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf } from '../ui/numbers.js';
 import { QuerySection, WriteError } from '../ui/section.js';
-import { Ago } from '../ui/time.js';
+import { Ago, In } from '../ui/time.js';
 
 /** Whether the machine serves, when it passed its health check last, and how the newest ones ended. */
 export function MachineHealth({ machine }: { machine: string }): ReactNode {
@@ -93,7 +93,7 @@ function HealthLines({ health: { enabled, unproven, goodAt, nextAt, suspects } }
         {nextAt !== null && (
           <>
             {' '}
-            The next one is due <Ago at={nextAt} />.
+            The next one is due <In at={nextAt} />.
           </>
         )}
         {!enabled && ' The farm makes none by itself: health.enabled of the controller is not set.'}

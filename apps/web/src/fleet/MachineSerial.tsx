@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import type { MachineAttempt } from '@peerlab/contracts';
+import { SOLE_ROLE, type MachineAttempt } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { attemptQuery } from '../api/attempts.js';
 import { machineAttemptsQuery } from '../api/fleet.js';
 import { TailView } from '../logs/TailView.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -9,7 +10,7 @@ import { Empty, QuerySection } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
 import { StateBadge, VerdictMark } from '../ui/verdict.js';
 
-/** The serial console of the running or last attempt on the machine, and the newest attempts. */
+/** The serial consoles of the running or last attempt on the machine, its peers' too, and the newest attempts. */
 export function MachineSerial({ machine }: { machine: string }): ReactNode {
   const query = useQuery(machineAttemptsQuery(machine));
   return (
@@ -23,7 +24,7 @@ export function MachineSerial({ machine }: { machine: string }): ReactNode {
           </Empty>
         ) : (
           <>
-            <SerialLog attempt={newest} />
+            <SerialLog machine={machine} attempt={newest} />
             <Attempts attempts={[newest, ...older]} />
           </>
         )
@@ -32,11 +33,8 @@ export function MachineSerial({ machine }: { machine: string }): ReactNode {
   );
 }
 
-function SerialLog({ attempt }: { attempt: MachineAttempt }): ReactNode {
-  const navigate = useNavigate();
+function SerialLog({ machine, attempt }: { machine: string; attempt: MachineAttempt }): ReactNode {
   const isLive = attempt.state !== 'ended';
-  const params = { attempt: attempt.id };
-  const log = { view: 'log', stream: 'serial' } as const;
   return (
     <section aria-labelledby="serial-head">
       <div className="section-head">
@@ -44,7 +42,7 @@ function SerialLog({ attempt }: { attempt: MachineAttempt }): ReactNode {
         {isLive ? <StateBadge state={attempt.state} title="lines appear as they are stored" /> : null}
         <span className="muted">
           {isLive ? 'of ' : 'last lines of '}
-          <Link to="/attempts/$attempt" params={params}>
+          <Link to="/attempts/$attempt" params={{ attempt: attempt.id }}>
             attempt {attempt.number}
           </Link>{' '}
           of {attempt.run.name}, build {attempt.build}
@@ -58,18 +56,64 @@ function SerialLog({ attempt }: { attempt: MachineAttempt }): ReactNode {
             </>
           )}
         </span>
-        <Link to="/attempts/$attempt" params={params} search={log} className="push">
-          Whole log
-        </Link>
+        {attempt.role === SOLE_ROLE && <WholeLog attempt={attempt.id} />}
       </div>
-      <TailView
-        key={attempt.id}
-        attemptId={attempt.id}
-        stream="serial"
-        page={`/attempts/${attempt.id}?view=log&stream=serial`}
-        onOpen={(line) => void navigate({ to: '/attempts/$attempt', params, search: { ...log, line } })}
-      />
+      {attempt.role === SOLE_ROLE ? <Console attempt={attempt.id} /> : <Consoles machine={machine} attempt={attempt} />}
     </section>
+  );
+}
+
+/** The console of each machine of the attempt: this one's, then those of its peers. */
+function Consoles({ machine, attempt }: { machine: string; attempt: MachineAttempt }): ReactNode {
+  const { data } = useQuery(attemptQuery(attempt.id));
+  const peers = (data?.participants ?? []).filter(({ role }) => role !== attempt.role);
+  // Its own does not wait for the others to be known.
+  const all = [{ role: attempt.role, machine }, ...peers.map((peer) => ({ role: peer.role, machine: peer.machine }))];
+  return all.map(({ role, machine: whose }) => (
+    <section key={role} aria-label={`Serial log of ${role}`}>
+      <div className="section-head">
+        <h3>
+          <span className="chip">{role}</span>{' '}
+          {whose === null || whose === machine ? (
+            (whose ?? 'no machine')
+          ) : (
+            <Link to="/machines/$machine" params={{ machine: whose }}>
+              {whose}
+            </Link>
+          )}
+        </h3>
+        <WholeLog attempt={attempt.id} role={role} />
+      </div>
+      <Console attempt={attempt.id} role={role} />
+    </section>
+  ));
+}
+
+/** Where a console stands among the streams of its attempt. */
+const logOf = (role: string | undefined) =>
+  ({ view: 'log', stream: 'serial', ...(role === undefined ? {} : { role }) }) as const;
+
+function WholeLog({ attempt, role }: { attempt: string; role?: string }): ReactNode {
+  return (
+    <Link to="/attempts/$attempt" params={{ attempt }} search={logOf(role)} className="push">
+      Whole log
+    </Link>
+  );
+}
+
+/** @param role whose console; undefined = that of the only machine */
+function Console({ attempt, role }: { attempt: string; role?: string }): ReactNode {
+  const navigate = useNavigate();
+  const search = logOf(role);
+  return (
+    <TailView
+      key={attempt}
+      attemptId={attempt}
+      stream="serial"
+      role={role}
+      page={`/attempts/${attempt}?${new URLSearchParams(search).toString()}`}
+      onOpen={(line) => void navigate({ to: '/attempts/$attempt', params: { attempt }, search: { ...search, line } })}
+    />
   );
 }
 

@@ -44,6 +44,13 @@ function Node({ node: { fn, what, role }, isLit }: { node: PcieNode; isLit: bool
     ...(fn.iommuGroup === null ? [] : [`IOMMU group ${fn.iommuGroup}`]),
     ...(fn.acsControl === null ? [] : [`ACS control 0x${fn.acsControl.toString(16)}`]),
     ...(fn.numaNode === null ? [] : [`NUMA node ${fn.numaNode}`]),
+    ...(fn.firmware ?? []).map(({ part, version }) => `firmware (${part}) ${version}`),
+    ...(fn.ports ?? []).map(
+      ({ device, port, state, physicalState, rate, linkLayer }) =>
+        `port ${port} of ${device}: ${[state, physicalState, rate, linkLayer].filter((word) => word !== '').join(', ')}`,
+    ),
+    ...(fn.driverVersion === undefined ? [] : [`driver ${fn.driverVersion}`]),
+    ...(fn.ownMemoryBytes === undefined ? [] : [`own memory ${bytesText(fn.ownMemoryBytes)}`]),
     ...fn.barSizesBytes.flatMap((size, bar) => (size > 0 ? [`BAR${bar} ${bytesText(size)}`] : [])),
   ].join('\n');
   return (

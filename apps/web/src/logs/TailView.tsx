@@ -18,16 +18,19 @@ const FOLLOW_PX = 40;
 export function TailView({
   attemptId,
   stream,
+  role,
   page,
   onOpen,
 }: {
   attemptId: string;
   stream: LogStream;
+  /** Whose stream; undefined = that of the only participant. */
+  role?: string | undefined;
   page: string;
   /** The number of the line, from 1, whose number was clicked. */
   onOpen: (line: number) => void;
 }): ReactNode {
-  const store = useLogStore(attemptId, stream);
+  const store = useLogStore(attemptId, stream, 0, false, role);
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const frame = useRef<HTMLDivElement>(null);
@@ -52,7 +55,7 @@ export function TailView({
         className="log-frame"
         tabIndex={0}
         role="region"
-        aria-label={`last lines of the ${stream} log`}
+        aria-label={`last lines of the ${stream} log${role === undefined ? '' : ` of ${role}`}`}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
           const isUpward = scrollTop < lastTop.current;
           lastTop.current = scrollTop;

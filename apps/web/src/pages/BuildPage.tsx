@@ -135,7 +135,13 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
           </Fact>
         )}
         <Fact name="Config">
-          {build.config ?? <Nothing />}
+          {build.config ?? (build.configFile === null ? <Nothing /> : 'of the run')}
+          {build.configFile !== null && (
+            <>
+              {', from the file '}
+              <code title={build.configFile}>{build.configFile.slice(0, 12)}</code>
+            </>
+          )}
           {build.fragment !== null && ' + fragment of the run'}
         </Fact>
         <Fact name="Bundle">

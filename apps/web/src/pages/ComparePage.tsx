@@ -197,14 +197,14 @@ function Differences({
 /** Differences between two tests of the same kernel are not changes of the kernel. */
 function SameKernel({ comparison: { a, b, combinations } }: { comparison: Comparison }): ReactNode {
   const { buildId } = a.kernel;
-  if (buildId === null || buildId !== b.kernel.buildId) return null;
+  const isSameSide = a.run.id === b.run.id && a.kernel.name === b.kernel.name;
+  if (!isSameSide && (buildId === null || buildId !== b.kernel.buildId)) return null;
   // The sides say what the first role boots; that of another one may differ under the same name.
   const isOfRoles = combinations.some(({ combination }) => combination.identity.peers !== undefined);
-  const isSameSide = a.run.id === b.run.id && a.kernel.name === b.kernel.name;
   return (
     <p className="notice notice-warn">
       {isSameSide ? 'Both sides are the same build of the same run. ' : 'Both sides are the same kernel '}
-      {!isSameSide && (
+      {!isSameSide && buildId !== null && (
         <>
           (build-id <code title={buildId}>{shortBuildId(buildId)}</code>): differences are noise, the hardware or a
           flaky test{isOfRoles && ', or the kernels of other roles'}.

@@ -9,6 +9,7 @@ import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { MachineChecks } from '../fleet/MachineChecks.js';
 import { MachineControls } from '../fleet/MachineControls.js';
+import { MachineNow } from '../fleet/MachineNow.js';
 import { MachineHealth } from '../fleet/MachineHealth.js';
 import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
 import { ReservationControls, ReservedLine } from '../fleet/Reservation.js';
@@ -26,7 +27,7 @@ import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/machines/$machine');
 
-/** One machine: its state and who set it, PCIe tree, peer paths, queue, serial console and hardware changes. */
+/** One machine: its state and who set it, where it is in its attempt, PCIe tree, peer paths, queue, serial console and hardware changes. */
 export function MachinePage(): ReactNode {
   const { machine: name } = route.useParams();
   useTitle(name);
@@ -38,6 +39,7 @@ export function MachinePage(): ReactNode {
       {(machine) => (
         <>
           <MachineHead machine={machine} />
+          <MachineNow machine={name} />
           <MachineLoad machine={name} />
           <MachineHealth machine={name} />
           <MachineAlarms machine={name} />
@@ -49,7 +51,7 @@ export function MachinePage(): ReactNode {
             <Topology machine={machine} inventory={machine.inventory} />
           )}
           <MachineTwins machine={machine} />
-          <MachineChecks checks={machine.checks} />
+          <MachineChecks machine={machine} />
           <MachineChanges machine={name} />
           <MachineTerminals machine={name} />
           <MachineSerial machine={name} />

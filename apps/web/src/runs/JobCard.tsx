@@ -3,6 +3,7 @@ import {
   aboutText,
   bootText,
   buildEstimateText,
+  kernelText,
   pairText,
   sidesOfJob,
   sidesText,
@@ -18,7 +19,8 @@ import { RetryJob } from './RetryJob.js';
 export function JobCard({ job }: { job: JobView }): ReactNode {
   const attempts = [...job.attempts].sort((a, b) => b.number - a.number);
   const sides = sidesOfJob(job);
-  const place = sides === null ? `${job.build}${job.machine === null ? '' : ` on ${job.machine}`}` : sidesText(sides);
+  const place =
+    sides === null ? `${kernelText(job)}${job.machine === null ? '' : ` on ${job.machine}`}` : sidesText(sides);
   return (
     <article
       className="card job"
@@ -30,7 +32,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
             <>
               Build{' '}
               <Link to="/builds/$build" params={{ build: job.buildId }}>
-                {job.build}
+                {kernelText(job)}
               </Link>
             </>
           ) : (

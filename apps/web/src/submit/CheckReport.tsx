@@ -1,5 +1,6 @@
 import {
   buildEstimateText,
+  kernelText,
   machinesText,
   pairText,
   rolesText,
@@ -101,8 +102,8 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
       </h3>
       <p className="plan-start">{startSummary(report.plan)}</p>
       {report.builds.map((build) => (
-        <p key={build.build} className="plan-build">
-          <strong>{build.build}</strong>: {buildEstimateText(build)}
+        <p key={kernelText(build)} className="plan-build">
+          <strong>{kernelText(build)}</strong>: {buildEstimateText(build)}
         </p>
       ))}
       {report.series.map((series) => (

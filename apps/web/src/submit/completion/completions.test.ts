@@ -81,6 +81,7 @@ describe('keys', () => {
       'tarball',
       'base',
       'config',
+      'configFile',
       'fragment',
       'suites',
       'machines',

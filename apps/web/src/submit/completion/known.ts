@@ -1,4 +1,10 @@
-import { defaultSuites, type BuildSummary, type FarmCatalogue, type MachineSummary } from '@peerlab/contracts';
+import {
+  defaultSuites,
+  OWN_CONFIG,
+  type BuildSummary,
+  type FarmCatalogue,
+  type MachineSummary,
+} from '@peerlab/contracts';
 
 /** A name that can be completed, with a description. */
 export interface Named {
@@ -6,6 +12,15 @@ export interface Named {
   detail?: string;
   about?: string;
 }
+
+/** What manifests call a configuration by its settings (kernel/scripts/configuration.sh). */
+const WHOLE_PREFIX = 'whole-';
+
+/** Offered where some machine has a configuration of its own. */
+const EACH_MACHINES: Named = {
+  name: OWN_CONFIG,
+  about: 'for each machine the one that was made from its own; machines with equal settings share a kernel',
+};
 
 /** Names of this farm's machines, labels, configs and bundles, which are not in the schema. */
 export interface Known {
@@ -51,8 +66,12 @@ export function knownOf(
     }),
     labels,
     configs: namedOnce([
+      ...(catalogue.configs.some(({ builtAs }) => builtAs !== undefined) ? [EACH_MACHINES] : []),
       ...catalogue.configs.map(({ name, about }) => ({ name, about })),
-      ...builds.flatMap(({ manifest }) => (manifest === null ? [] : [{ name: manifest.config.name }])),
+      ...builds.flatMap(({ manifest }) =>
+        // A run cannot name the settings of a machine's own configuration by what manifests call them.
+        manifest === null || manifest.config.name.startsWith(WHOLE_PREFIX) ? [] : [{ name: manifest.config.name }],
+      ),
     ]),
     repositories: (catalogue.repositories ?? []).map((name) => ({ name })),
     bases: (catalogue.bases ?? []).map((name) => ({ name })),
