@@ -142,6 +142,13 @@ describe('the main job on the virtual lab, with the controller killed in the mid
       expect(byPhase.get('default-after')?.buildId).toBe(byPhase.get('default-before')?.buildId);
       expect(new Set(attempt.kernels.map((k) => k.bootId)).size).toBeGreaterThanOrEqual(3);
     }
+    // No test of ours is taken for trouble with the hardware: the next job finds its machines in service.
+    const { machines } = await client.call('getFleet', {});
+    expect(machines.filter(({ desired }) => desired !== 'active').map(({ name }) => name)).toEqual([]);
+    const alarms = await Promise.all(
+      machines.map(({ name }) => client.call('listMachineAlarms', { params: { machine: name } })),
+    );
+    expect(alarms.flat()).toEqual([]);
   });
 
   it('gives a hostile series nothing, and says why its build failed', async () => {

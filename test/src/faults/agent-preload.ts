@@ -26,6 +26,7 @@ Object.assign(PACE, {
   lateCrashMs: 3_000,
   crashTextMs: 2_000,
   settleMs: 600,
+  devicesMs: 2_000,
   restoreMs: 120_000,
 });
 const { FLEET_PACE } = await load<{ FLEET_PACE: object }>('worker/fleet-watch.js');

@@ -34,6 +34,7 @@ const READING = new Set([
   'hardware',
   'identify',
   'inventory',
+  'inventory-details',
   'kmsg-dump',
   'kmsg-follow',
   'root-device',

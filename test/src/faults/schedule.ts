@@ -108,6 +108,7 @@ const BOOT_WEIGHTS: Record<FakeBoot, number> = {
   panic: 2,
   'machine-check': 0,
   hang: 1,
+  'no-network': 0,
   garbage: 1,
   'silent-reset': 1,
   'wrong-build': 1,

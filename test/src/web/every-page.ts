@@ -14,13 +14,17 @@ const BETWEEN = [765, 1024, 1280];
 /**
  * Declares the tests that every page has to pass: sound in both themes, and not wider than its window, on a phone too. `pages` has
  * their addresses by name, made when the app is there; `ready` waits for what comes after a page was loaded. A page is
- * loaded once; it follows theme and size while it is shown.
+ * loaded once; it follows theme and size while it is shown. One tab loads all of them, so that the browser starts one
+ * process and compiles the scripts of the pages and of axe once.
  */
 export function checkEveryPage(
   open: WebApp['open'],
   pages: Record<string, () => string>,
   ready: Partial<Record<string, (page: Page) => Promise<unknown>>> = {},
 ): void {
+  let tab: OpenPage | null = null;
+  afterAll(() => tab?.[Symbol.asyncDispose]());
+
   describe.each(Object.keys(pages))('the page %s', (name) => {
     let opened: OpenPage;
     /** The page as it is drawn in this theme and size. */
@@ -33,11 +37,13 @@ export function checkEveryPage(
       return opened;
     };
     beforeAll(async () => {
-      opened = await open(pages[name]?.() ?? '', { colorScheme: 'light', viewport: WIDE });
+      const path = pages[name]?.() ?? '';
+      if (tab === null) tab = await open(path, { colorScheme: 'light', viewport: WIDE });
+      else await loadAfresh(tab, path);
+      opened = tab;
       await opened.page.locator('h1').waitFor();
       await untilLoaded(opened.page);
     });
-    afterAll(() => opened?.[Symbol.asyncDispose]());
 
     it.each(['light', 'dark'] as const)(
       'has no accessibility finding in %s, no script error, no policy violation and no part that failed',
@@ -65,6 +71,18 @@ export function checkEveryPage(
       expect(await page.evaluate(BROKEN_LABELS)).toEqual([]);
     });
   });
+}
+
+/** Another page of the same origin in this tab, as a new visitor has it: nothing stored, and no error so far. */
+async function loadAfresh({ page, errors }: OpenPage, path: string): Promise<void> {
+  const { origin } = new URL(page.url());
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(WIDE);
+  await page.evaluate('localStorage.clear(); sessionStorage.clear()');
+  await page.context().clearCookies();
+  errors.length = 0;
+  // No response where only the fragment differs: the page was not loaded then.
+  if ((await page.goto(origin + path)) === null) await page.reload();
 }
 
 /** Labels before values whose word does not fit beside them and breaks; names from outside are not words. */

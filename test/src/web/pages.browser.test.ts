@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkEveryPage } from './every-page.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
-import { startWebApp, untilLoaded, type WebApp } from './web-app.js';
+import { accessibilityFindings, startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 let app: WebApp;
 beforeAll(async () => {
@@ -48,6 +48,21 @@ checkEveryPage(
     log: (page) => page.locator('.log-marked').waitFor(),
     'log of all streams': (page) => page.locator('.log-row').first().waitFor(),
     submit: (page) => page.getByText('6 jobs on 3 machines').waitFor(),
+  },
+);
+
+it.each(['light', 'dark'] as const)(
+  'a machine has what people checked on its page, with the remedies (%s)',
+  async (colorScheme) => {
+    await using opened = await app.open('/machines/v-switch', { colorScheme });
+    const { page } = opened;
+    const checks = page.getByRole('region', { name: 'What the farm needs of it' });
+    await checks.getByRole('heading', { name: 'Tried on the machine' }).waitFor();
+    await checks.getByText('2 of 3 pass, by alice').waitFor();
+    await checks.getByText('look at the selection of the boot loader: it is not cleared at boot').waitFor();
+    expect(await accessibilityFindings(page)).toEqual([]);
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+    expect(opened.errors).toEqual([]);
   },
 );
 

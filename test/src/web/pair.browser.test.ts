@@ -3,6 +3,7 @@ import { type FakeAgent, sampleResult, takePair, type PairAttempt } from '@peerl
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
 import { checkEveryPage } from './every-page.js';
+import { accessibilityFindings } from './web-app.js';
 
 /** An attempt with two machines whose agents' clocks differ by five seconds; the server's kernel crashed. */
 let app: EvidenceApp;
@@ -156,6 +157,37 @@ describe('the page of an attempt with two machines', () => {
     await page.locator('.log-marked').getByText('client: retry exceeded').waitFor();
     expect(errors).toEqual([]);
   });
+
+  it.each([
+    ['m1', 'server', 'client', 'light'],
+    ['m2', 'client', 'server', 'dark'],
+  ] as const)(
+    'has the console of each machine on the page of %s, its own first (%s, then %s; %s)',
+    async (name, own, peer, colorScheme) => {
+      await using opened = await app.open(`/machines/${name}`, { colorScheme });
+      const { page, errors } = opened;
+      const said = { server: 'server: served', client: 'client: no answer' };
+      for (const role of [own, peer] as const) {
+        const shown = page.getByRole('region', { name: `Serial log of ${role}`, exact: true });
+        await shown.getByText(said[role]).waitFor();
+        expect(await shown.getByText(said[role === 'server' ? 'client' : 'server']).count()).toBe(0);
+      }
+      expect(
+        await page
+          .getByRole('region', { name: /^Serial log of / })
+          .getByRole('heading')
+          .allInnerTexts(),
+      ).toEqual([`${own} ${name}`, `${peer} ${name === 'm1' ? 'm2' : 'm1'}`]);
+      expect(await accessibilityFindings(page)).toEqual([]);
+      await page
+        .getByRole('region', { name: `Serial log of ${peer}`, exact: true })
+        .getByRole('link', { name: 'Whole log' })
+        .click();
+      await page.waitForURL(new RegExp(`role=${peer}`));
+      await page.getByText(said[peer]).waitFor();
+      expect(errors).toEqual([]);
+    },
+  );
 
   it('opens at the log of the machine whose failure counts', async () => {
     await using opened = await app.open(`/attempts/${pair.attempt}?view=log&stream=serial`);

@@ -231,6 +231,7 @@ export class SampleBuilds {
       createdAt: run.createdAt,
       manifest,
       run: { state: run.state, trigger: `${run.trigger.kind}, ${run.trigger.detail}` },
+      configFile: null,
       fragment: null,
       source: name === 'base' ? { kind: 'base', name: '7.2' } : { kind: 'farm' },
       config: 'peerlab',

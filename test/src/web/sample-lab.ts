@@ -140,6 +140,28 @@ function machine(name: string, description: string, topology: string, read: Inve
         },
       ],
     },
+    checkRuns: [
+      {
+        at: '2026-11-30T09:30:00.000Z',
+        by: 'alice',
+        acted: true,
+        list: [
+          {
+            name: 'console-echo',
+            verdict: 'pass',
+            detail: 'a line of its log was on the console after 2 s',
+            remedy: null,
+          },
+          { name: 'power-cycle', verdict: 'pass', detail: 'it answered 61 s after a power cycle', remedy: null },
+          {
+            name: 'fallback',
+            verdict: 'fail',
+            detail: 'after a crash the machine booted the candidate again <img src=x onerror="window.planted=1">',
+            remedy: 'look at the selection of the boot loader: it is not cleared at boot',
+          },
+        ],
+      },
+    ],
     paths: peerPaths(read).map((path) => {
       const identity = combinationOf(read, path);
       const iommuModes = { provider: 'DMA-FQ', client: 'identity' };

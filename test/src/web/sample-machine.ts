@@ -50,9 +50,9 @@ export function sampleDrift(machine: MachineView): InventoryHistory {
   };
   return {
     inventories: [
-      { seenAt: ago(7200), changes: inventoryDrift(older, inventory) },
-      { seenAt: ago(400_000), changes: inventoryDrift(oldest, older) },
-      { seenAt: ago(4_000_000), changes: null },
+      { seenAt: ago(7200), hardware: '4e8a20c7d915', state: 'b35f17e09a4c', changes: inventoryDrift(older, inventory) },
+      { seenAt: ago(400_000), hardware: '4e8a20c7d915', state: '7d0c62f1e8b3', changes: inventoryDrift(oldest, older) },
+      { seenAt: ago(4_000_000), hardware: '9c41b07e33d2', state: '0fd1a4c2be76', changes: null },
     ],
   };
 }
