@@ -26,7 +26,8 @@
 # --mutants COUNT: the kernel carries mutants of the lines that the series adds
 # (mutants/generate.pl); mutants.json in the bundle names COUNT of them to try, and
 # those that the compiler refuses or that are not built.
-# Drivers that lie in kernel/drivers (see drivers.sh) are built too, and are part of the key.
+# devel.tar.gz of the bundle is what a driver from outside of the tree is built
+# against (build-driver.sh); a tree without scripts/package/install-extmod-build gives none.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
 # NAME's own are taken for NAME's alone.
 #
@@ -55,15 +56,15 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 # shellcheck source=symbols.sh
 . "$here/symbols.sh"
-# shellcheck source=drivers.sh
-. "$here/drivers.sh"
+# shellcheck source=devel.sh
+. "$here/devel.sh"
 # shellcheck source=manifest.sh
 . "$here/manifest.sh"
 # shellcheck source=configuration.sh
 . "$here/configuration.sh"
 
 usage() {
-	sed -n '3,33s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,34s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -231,8 +232,7 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/config/submitted/fragment.config"
 	fragments+=("$work/config/submitted/fragment.config")
 fi
-[ -z "$(driver_names "$kernel_dir/drivers")" ] || cp -rL "$kernel_dir/drivers" "$work/inputs/drivers"
-cp "$here"/{build-bundle,report,tree,suites,symbols,drivers,manifest,configuration,count-lines}.sh \
+cp "$here"/{build-bundle,report,tree,suites,symbols,devel,manifest,configuration,count-lines}.sh \
 	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
 if [ -n "$mutants" ]; then
 	mkdir "$work/inputs/mutants"
@@ -247,7 +247,7 @@ key=$(
 		done <"$work/index"
 		echo "config $config_name $config_key"
 		echo "toolchain $toolchain"
-		# The module, its suites, these scripts, drivers from outside and generators of mutants.
+		# The module, its suites, these scripts and generators of mutants.
 		echo "inputs $(hash_tree "$work/inputs")"
 		[ -z "$domain" ] || echo "domain $domain"
 		[ -z "$mutants" ] || echo "mutants $mutants"
@@ -330,20 +330,10 @@ make_args=(-C "$tree" CC="$compiler" HOSTCC="$compiler" LOCALVERSION="$release_s
 log=$work/make.log
 : >"$log"
 
-# blame_builder LOG -- ends the build where it ran out of disk or memory.
-blame_builder() {
-	if grep -q 'No space left on device' "$1"; then
-		fail_infrastructure "the disk is full" "free space in $cache"
-	fi
-	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$1"; then
-		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
-	fi
-}
-
 # explain_failure -- turn the make log into one @error line: its first error.
 explain_failure() {
 	local class file line detail said
-	blame_builder "$log"
+	blame_builder "$log" "$cache"
 	IFS=$'\x1f' read -r class file line detail said < <("$here/explain-build.pl" "$log" "$tree")
 	[ "$class" != infrastructure ] || fail_infrastructure "$detail" "install it on the builder"
 	fail_compile "$detail" "$file" "$line" "$said"
@@ -448,16 +438,14 @@ progress 92 "installing modules"
 stage=$tree/peerlab/stage
 run_make INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
 run_make M="$tree/peerlab/module" INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
-built_drivers='' unbuilt_drivers=''
-if [ -d "$work/inputs/drivers" ]; then
-	cp -r "$work/inputs/drivers" "$tree/peerlab/"
-	build_drivers "$tree/peerlab/drivers" "$stage" "$release" "$work/driver.log"
-fi
 rm -f "$stage/lib/modules/$release"/{build,source}
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$stage" -F "$tree/System.map" "$release" 2>>"$log" || explain_failure
 # No entry for lib/ itself: on a machine where that is a link tar would replace it.
 tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
 	-cf "$staging/modules.tar" "lib/modules/$release" 2>>"$log" || explain_failure
+
+progress 93 "packing what drivers are built against"
+keep_devel "$tree" "$staging/devel.tar.gz"
 
 progress 94 "building the test suites"
 install_headers "$tree"
@@ -470,7 +458,7 @@ for target in ${kselftests[@]+"${kselftests[@]}"}; do
 		built_kselftests+=("$target")
 	else
 		tail -n 40 "$work/target.log" >&2
-		blame_builder "$work/target.log"
+		blame_builder "$work/target.log" "$cache"
 		why=$(why_not_built "$work/target.log" "$tree")
 		echo "the selftests $target do not build, and are left out: $why" >&2
 		unbuilt+="${unbuilt:+,}{\"target\":\"$target\",\"error\":$(json_string "${why:0:400}")}"

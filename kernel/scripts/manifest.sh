@@ -50,6 +50,6 @@ write_manifest() {
 		printf '"modules":["peerlab_provider","peerlab_client"],\n'
 		printf '"binds":{"peerlab_provider":"provider","peerlab_client":"client"},\n'
 		printf '"suites":[\n%s\n],\n"kselftests":[%s],\n"unbuilt":[%s],\n' "$suites" "$kselftests" "$unbuilt"
-		printf '"drivers":[%s],\n"unbuiltDrivers":[%s],\n"files":{%s}\n}\n' "$built_drivers" "$unbuilt_drivers" "$files"
+		printf '"files":{%s}\n}\n' "$files"
 	} >"$1/manifest.json" || fail_infrastructure "cannot write the manifest" "free disk space"
 }

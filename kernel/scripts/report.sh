@@ -57,3 +57,13 @@ need_space() {
 		fail_infrastructure "$1 has $((${free_kib:-0} / 1024)) MiB free, $2 MiB are needed" \
 			"free disk space or choose another cache folder"
 }
+
+# blame_builder LOG DIRECTORY -- ends where the builder ran out of disk, in DIRECTORY, or of memory.
+blame_builder() {
+	if grep -q 'No space left on device' "$1"; then
+		fail_infrastructure "the disk is full" "free space in $2"
+	fi
+	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$1"; then
+		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
+	fi
+}

@@ -121,10 +121,7 @@ own=("$work/kernel/scripts/build-bundle.sh" --cache "$work/cache" --local "$work
 [ "$("${own[@]}" | tail -1)" = "$key_none" ]; result key.the_folder_does_not_change_it $?
 mkdir -p "$work/kernel/drivers/toy-gpu"
 echo '{"version":"1","modules":["toy"]}' >"$work/kernel/drivers/toy-gpu/driver.json"
-driven=$("${own[@]}" | tail -1)
-[ "$driven" != "$key_none" ]; result key.a_driver_changes_it $?
-echo 'int x;' >"$work/kernel/drivers/toy-gpu/toy.c"
-[ "$driven" != "$("${own[@]}" | tail -1)" ]; result key.so_does_its_source $?
+[ "$("${own[@]}" | tail -1)" = "$key_none" ]; result key.a_driver_from_outside_does_not_change_it $?
 rm -r "$work/kernel/drivers"
 cp "$work/configs/epyc-1.config" "$work/kernel/config/"
 whole=$("${own[@]}" --config epyc-1 | tail -1)

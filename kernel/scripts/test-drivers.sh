@@ -1,29 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Tests of how the lab's out-of-tree drivers are built with a kernel, on a toy "kernel"
-# whose modules are copies of their source: KTAP on stdout, seconds.
+# Tests of how the lab's out-of-tree drivers are built against the devel part of a
+# bundle, on a toy "kernel" whose modules are copies of their source: KTAP on stdout, seconds.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck source=ktap.sh
 . "$here/ktap.sh"
-# shellcheck source=report.sh
-. "$here/report.sh"
-# shellcheck source=suites.sh
-. "$here/suites.sh"
-# shellcheck source=drivers.sh
-. "$here/drivers.sh"
 
-# What build-bundle.sh has set when it builds drivers.
-# shellcheck disable=SC2034 # read by drivers.sh
-tree=$work/linux compiler=gcc make_args=(-C "$work/linux")
-blame_builder() { :; }
-progress() { :; }
-
-mkdir -p "$tree"
-# As the kernel's: what was built is listed in modules.order, and goes where it is told.
-cat >"$tree/Makefile" <<'MAKE'
+# The devel part of the toy.  As the kernel's: what was built is listed in modules.order,
+# and goes where it is told.
+mkdir -p "$work/devel/include/config" "$work/bundle" "$work/out" "$work/own/lib/modules/7.3.99/kernel/drivers"
+echo 7.3.99 >"$work/devel/include/config/kernel.release"
+cat >"$work/devel/Makefile" <<'MAKE'
 modules:
 	@cd $(M) && : >modules.order && for source in *.c; do \
 		if grep -q 'no_such_function' $$source; then \
@@ -34,11 +24,16 @@ modules_install:
 	@mkdir -p $(INSTALL_MOD_PATH)/lib/modules/7.3.99/$(INSTALL_MOD_DIR)
 	@cd $(M) && cp $$(cat modules.order) $(INSTALL_MOD_PATH)/lib/modules/7.3.99/$(INSTALL_MOD_DIR)/
 MAKE
+tar -C "$work/devel" -czf "$work/bundle/devel.tar.gz" .
+# The kernel has one module of its own.
+touch "$work/own/lib/modules/7.3.99/kernel/drivers/own-one.ko"
+tar -C "$work/own" -cf "$work/bundle/modules.tar" lib
 
 # driver NAME JSON [FILE...] -- a driver whose modules come from FILE...
 driver() {
 	local name=$1 json=$2 file
 	shift 2
+	rm -rf "$work/drivers/${name:?}"
 	mkdir -p "$work/drivers/$name"
 	printf '%s' "$json" >"$work/drivers/$name/driver.json"
 	for file in "$@"; do
@@ -46,59 +41,75 @@ driver() {
 		echo 'int x;' >"$work/drivers/$name/$file"
 	done
 }
-# fresh -- no driver, and a kernel that has one module of its own.
-fresh() {
-	rm -rf "$work/drivers" "$work/stage"
-	mkdir -p "$work/drivers" "$work/stage/lib/modules/7.3.99/kernel/drivers"
-	touch "$work/stage/lib/modules/7.3.99/kernel/drivers/own-one.ko"
+# build NAME -- its exit status in status, what it says in said, and its modules in built.
+build() {
+	rm -f "$work/out/driver.tar"
+	said=$("$here/build-driver.sh" --bundle "$work/bundle" --driver "$work/drivers/$1" --out "$work/out" 2>"$work/log")
+	status=$?
+	built=$(tar -tf "$work/out/driver.tar" 2>/dev/null | grep '\.ko$' | sort | paste -sd' ')
 }
-build() { build_drivers "$work/drivers" "$work/stage" 7.3.99 "$work/driver.log" 2>"$work/said"; }
-installed() { (cd "$work/stage/lib/modules/7.3.99" && find . -path '*/updates/*' -type f | sort | paste -sd' '); }
-
-fresh
-build
-[ -z "$built_drivers$unbuilt_drivers" ]; result drivers.none_of_none $?
 
 driver toy-gpu '{"version":"570.1-rc2","modules":["toy","toy-uvm"]}' toy.c toy-uvm.c
-build
-[ "$built_drivers" = '{"name":"toy-gpu","version":"570.1-rc2","modules":["toy","toy-uvm"]}' ] && [ -z "$unbuilt_drivers" ]
-result drivers.are_named_with_version_and_modules $? "$built_drivers $unbuilt_drivers $(cat "$work/driver.log")"
-[ "$(installed)" = './updates/peerlab/toy-gpu/toy-uvm.ko ./updates/peerlab/toy-gpu/toy.ko' ]
-result drivers.go_below_updates $? "$(installed)"
+before=$(find "$work/drivers" | sort)
+build toy-gpu
+[ $status -eq 0 ] && [ -z "$said" ]; result drivers.one_is_built $? "$said $(cat "$work/log")"
+[ "$built" = 'lib/modules/7.3.99/updates/peerlab/toy-gpu/toy-uvm.ko lib/modules/7.3.99/updates/peerlab/toy-gpu/toy.ko' ]
+result drivers.go_below_updates $? "$built"
+[ "$(find "$work/drivers" | sort)" = "$before" ]; result drivers.their_source_stays_as_it_is $?
+first=$(sha256sum <"$work/out/driver.tar")
+build toy-gpu
+[ "$first" = "$(sha256sum <"$work/out/driver.tar")" ]; result drivers.the_same_source_gives_the_same_archive $?
 
 driver below '{"version":"1","modules":["low"],"folder":"src/module"}' src/module/low.c
 # shellcheck disable=SC2016 # for the shell that runs it
-echo '[ -d "$KERNEL_SOURCE" ] && [ "$KERNEL_RELEASE" = 7.3.99 ] && cp src/module/low.c src/module/low.ko && echo low.ko >src/module/modules.order' >"$work/drivers/below/build.sh"
-build
-[[ $built_drivers == '{"name":"below"'* && $(installed) == './updates/peerlab/below/low.ko '* ]]
-result drivers.have_a_build_of_their_own $? "$built_drivers $unbuilt_drivers"
+echo '[ -f "$KERNEL_SOURCE/Makefile" ] && [ "$KERNEL_RELEASE" = 7.3.99 ] && [ "$CC" = gcc ] && cp src/module/low.c src/module/low.ko && echo low.ko >src/module/modules.order' >"$work/drivers/below/build.sh"
+build below
+[ "$built" = 'lib/modules/7.3.99/updates/peerlab/below/low.ko' ]; result drivers.have_a_build_of_their_own $? "$said $(cat "$work/log")"
 
-fresh
 driver broken '{"version":"2","modules":["bad"]}'
 echo 'no_such_function();' >"$work/drivers/broken/bad.c"
-driver sound '{"version":"3","modules":["sound"]}' sound.c
-build
-[[ $built_drivers == '{"name":"sound"'* ]]; result drivers.one_that_does_not_build_stops_no_other $? "$built_drivers"
-contains drivers.one_that_does_not_build_has_its_first_error "$unbuilt_drivers" '"name":"broken","version":"2","error":"bad.c:7: ' 'no_such_function'
-[ "$(installed)" = './updates/peerlab/sound/sound.ko' ]; result drivers.one_that_does_not_build_leaves_nothing $? "$(installed)"
+build broken
+[ $status -eq 11 ] && [ -z "$built" ]; result drivers.one_that_does_not_build_leaves_nothing $? "$status $built"
+contains drivers.one_that_does_not_build_has_its_first_error "$said" '@error {"class":"compile","detail":"bad.c:7: ' 'no_such_function'
 
-fresh
+driver full '{"version":"2","modules":["full"]}' full.c
+echo 'echo "ld: final link failed: No space left on device" >&2; exit 1' >"$work/drivers/full/build.sh"
+build full
+[ $status -eq 12 ] && [[ $said == *'"class":"infrastructure","detail":"the disk is full"'* ]]; result drivers.a_full_disk_is_no_fault_of_theirs $? "$status $said"
+
 driver shadow '{"version":"1","modules":["own_one"]}' own_one.c
-build
-contains drivers.none_replaces_a_module_of_the_kernel "$unbuilt_drivers" "the module own_one is one of the kernel's own"
-[ -z "$built_drivers$(installed)" ]; result drivers.one_that_would_leaves_nothing $? "$built_drivers $(installed)"
+build shadow
+[ $status -eq 11 ] && [[ $said == *"the module own_one is one of the kernel's own"* ]]; result drivers.none_replaces_a_module_of_the_kernel $? "$said"
 
-fresh
 driver other '{"version":"1","modules":["missing"]}' there.c
-build
-contains drivers.every_named_module_is_built "$unbuilt_drivers" 'the module missing of its driver.json was not built'
+build other
+[ $status -eq 11 ] && [[ $said == *'the module missing of its driver.json was not built'* ]]; result drivers.every_named_module_is_built $? "$said"
+
+mv "$work/bundle/devel.tar.gz" "$work/kept"
+build toy-gpu
+[ $status -eq 11 ] && [[ $said == *'the bundle has no devel part'* ]]; result drivers.need_the_devel_part $? "$said"
+mv "$work/kept" "$work/bundle/devel.tar.gz"
+
+text=$("$here/build-driver.sh" --bundle "$work" --driver "$work" --out "$work" 2>&1)
+[ $? -eq 2 ] && [[ $text == *'there is no modules.tar' ]]; result usage.a_bundle_has_modules $? "$text"
+
+# -- what their driver.json says
+recipes() { "$here/driver-recipes.pl" "$work/drivers"; }
+rm -rf "$work/drivers"
+mkdir "$work/drivers"
+[ -z "$(recipes)" ]; result recipes.none_of_none $?
+driver b '{"version":"2","modules":["b"],"folder":"src"}'
+driver a '{"version":"570.1-rc2","modules":["a","a-uvm"]}'
+[ "$(recipes)" = '{"folder":".","modules":["a","a-uvm"],"name":"a","version":"570.1-rc2"}
+{"folder":"src","modules":["b"],"name":"b","version":"2"}' ]
+result recipes.are_listed_by_name $? "$(recipes)"
 
 # refused NAME JSON WORD -- a recipe that is not taken, with what is wrong with it.
 refused() {
-	fresh
 	driver wrong "$2" x.c
-	build
-	contains "recipe.$1" "$unbuilt_drivers" '"name":"wrong"' "$3"
+	build wrong
+	[ $status -eq 11 ] && [[ $said == *"driver.json: $3"* ]]; result "recipe.$1" $? "$status $said"
+	contains "recipe.$1.in_the_list" "$(recipes)" '"error":"driver.json: ' "$3" '"name":"wrong"'
 }
 refused no_json 'nothing' 'it is no JSON object'
 refused a_list '[]' 'it is no JSON object'
@@ -109,10 +120,11 @@ refused a_module_with_a_path '{"version":"1","modules":["../x"]}' 'modules: expe
 refused a_folder_outside '{"version":"1","modules":["x"],"folder":"a/../../b"}' 'folder: expected'
 refused an_absolute_folder '{"version":"1","modules":["x"],"folder":"/etc"}' 'folder: expected'
 
-fresh
+refused a_module_that_is_null '{"version":"1","modules":[null]}' 'modules: expected'
+
 mkdir -p "$work/drivers/Bad Name"
 echo '{"version":"1","modules":["x"]}' >"$work/drivers/Bad Name/driver.json"
-text=$(driver_names "$work/drivers" 2>&1 >"$work/names")
-[ ! -s "$work/names" ] && [[ $text == *"'Bad Name' is left out"* ]]; result drivers.a_folder_with_another_name_is_said_to_be_none $? "$text"
+text=$(recipes 2>&1 >"$work/names")
+! grep -q Bad "$work/names" && [[ $text == *"'Bad Name' is left out"* ]]; result recipes.a_folder_with_another_name_is_said_to_be_none $? "$text"
 
 ktap_end
