@@ -24,6 +24,26 @@ export const SAMPLE_BUILDS: Readonly<Record<string, string>> = {
   'dma-alias': '00000000-0000-4000-8000-00000000b002',
   'my-series': '00000000-0000-4000-8000-00000000b003',
 };
+/** Out-of-tree drivers of the builder, one of which does not build with this kernel. */
+const DRIVERS: BuildDetail['drivers'] = [
+  {
+    name: 'nvidia-open',
+    version: '570.124',
+    modules: ['nvidia', 'nvidia-uvm'],
+    key: 'c4'.repeat(32),
+    archive: { sha256: 'a7'.repeat(32), sizeBytes: 88_473_600 },
+    error: null,
+  },
+  {
+    name: 'toy-gpu',
+    version: '1.0',
+    modules: ['toy'],
+    key: '5e'.repeat(32),
+    archive: null,
+    error: "toy.c:12: implicit declaration of function 'vm_flags_set'",
+  },
+];
+
 /** A build that failed, and how many older ones there are, so that the list has a second page. */
 export const FAILED_BUILD = '00000000-0000-4000-8000-00000000b004';
 const OLDER = 60;
@@ -230,6 +250,7 @@ export class SampleBuilds {
       error: null,
       createdAt: run.createdAt,
       manifest,
+      drivers: name === 'my-series' && manifest !== null ? DRIVERS : [],
       run: { state: run.state, trigger: `${run.trigger.kind}, ${run.trigger.detail}` },
       configFile: null,
       fragment: null,

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** Folders of kernel/ that go into the key of a kernel (build-bundle.sh), `drivers` where there is one; its series is apart. */
+/** Folders of kernel/ that go into the key of a kernel (build-bundle.sh); its series is apart, and drivers are built by themselves. */
 const FOLDERS = ['config', 'module', 'scripts', 'selftests'] as const;
 const TOOL_MS = 10_000;
 
@@ -15,15 +15,33 @@ const TOOL_MS = 10_000;
  */
 export function readRecipe(kernelDir: string): string {
   const hash = createHash('sha256');
-  const drivers = existsSync(join(kernelDir, 'drivers')) ? ['drivers'] : [];
-  for (const folder of [...FOLDERS, ...drivers]) {
-    for (const file of filesOf(join(kernelDir, folder))) {
-      hash.update(`${relative(kernelDir, file)}\0${digestOf(file)}\n`);
-    }
-  }
+  for (const folder of FOLDERS) hashFolder(hash, kernelDir, join(kernelDir, folder));
   hash.update(`base.json\0${digestOf(join(kernelDir, 'base.json'))}\n`);
-  for (const tool of ['gcc', 'ld']) hash.update(`${firstLine(tool)}\n`);
+  hashTools(hash);
   return hash.digest('hex');
+}
+
+/** Scripts of kernel/scripts that a driver is built by. */
+const DRIVER_SCRIPTS = ['build-driver.sh', 'driver-recipes.pl', 'report.sh', 'suites.sh', 'explain-build.pl'] as const;
+
+/**
+ * Key of a driver: digest of its source below kernel/drivers with its name, of what builds it, and of the kernel's devel part.
+ * Throws as `readRecipe`.
+ */
+export function driverKey(kernelDir: string, name: string, develSha256: string): string {
+  const hash = createHash('sha256').update(`driver ${name}\ndevel ${develSha256}\n`);
+  hashFolder(hash, kernelDir, join(kernelDir, 'drivers', name));
+  for (const script of DRIVER_SCRIPTS) hash.update(`${script}\0${digestOf(join(kernelDir, 'scripts', script))}\n`);
+  hashTools(hash);
+  return hash.digest('hex');
+}
+
+function hashFolder(hash: Hash, kernelDir: string, folder: string): void {
+  for (const file of filesOf(folder)) hash.update(`${relative(kernelDir, file)}\0${digestOf(file)}\n`);
+}
+
+function hashTools(hash: Hash): void {
+  for (const tool of ['gcc', 'ld']) hash.update(`${firstLine(tool)}\n`);
 }
 
 function filesOf(folder: string): string[] {

@@ -85,16 +85,19 @@ export async function makeFakeBundle(
 }
 
 /** An artifact store with one bundle in it; uploads are remembered. */
-export function fakeArtifacts(bundle: {
-  tar: string;
-  sha256: string;
-}): Artifacts & { uploads: string[]; stored: Map<string, Buffer> } {
+export function fakeArtifacts(
+  bundle: { tar: string; sha256: string },
+  /** Other files of the store, by digest. */
+  others: ReadonlyMap<string, Buffer> = new Map(),
+): Artifacts & { uploads: string[]; stored: Map<string, Buffer> } {
   const uploads: string[] = [];
   const stored = new Map<string, Buffer>();
   return {
     uploads,
     stored,
     async download(digest, path) {
+      const other = others.get(digest);
+      if (other !== undefined) return writeFile(path, other);
       if (digest !== bundle.sha256) throw new Error(`no artifact ${digest}`);
       await copyFile(bundle.tar, path);
     },

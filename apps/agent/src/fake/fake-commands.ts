@@ -120,6 +120,11 @@ const ACTIONS: Record<string, Action> = {
     machine.installedModules.add(String(release));
     channel.exit(0);
   },
+  'unpack-driver': (machine, channel, { name }) => {
+    machine.installedDrivers.push(String(name));
+    channel.exit(0);
+  },
+  depmod: say(''),
   fingerprint: say(({ systemFiles }, { expected }) => {
     const list = [...systemFiles]
       .map(([path, text]) => `${sha256(text)}  ${path}\n`)

@@ -2,7 +2,7 @@ import { startFakeMachine } from './start-fake-machine.js';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SOLE_ROLE, type Assignment, type BundleManifest } from '@peerlab/contracts';
+import { SOLE_ROLE, type Assignment, type BundleManifest, type DriverBuild } from '@peerlab/contracts';
 import { BundleCache } from '../job/bundle-cache.js';
 import type { Pace } from '../job/pace.js';
 import type { TestWork } from '../job/attempt-context.js';
@@ -55,6 +55,8 @@ export interface FakeLabOptions {
   more?: Readonly<Record<string, Buffer>>;
   /** What the bundle's manifest says otherwise. */
   manifest?: Partial<BundleManifest>;
+  /** What the assignment says of out-of-tree drivers, and their archives, by digest. */
+  driverBuilds?: (release: string) => { drivers: DriverBuild[]; archives: ReadonlyMap<string, Buffer> };
   /** The machine has a disk that can be reset. */
   disk?: boolean;
   watchdog?: Machine['watchdog'];
@@ -136,7 +138,8 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     link: options.link ?? null,
     signer: options.signer ?? null,
   };
-  const artifacts = fakeArtifacts(bundle);
+  const built = options.driverBuilds?.(manifest.release);
+  const artifacts = fakeArtifacts(bundle, built?.archives);
   return {
     fake,
     machine,
@@ -156,6 +159,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
         buildName: 'patched',
         bundle: { sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
         manifest,
+        ...(built === undefined ? {} : { drivers: built.drivers }),
         suites: manifest.suites,
         path: {
           provider: { address: '0000:03:00.0', model: 'QEMU ivshmem' },

@@ -140,6 +140,8 @@ export class FakeMachine {
   /** Files by path, as uploaded over SFTP. */
   readonly files = new Map<string, Buffer>();
   readonly installedModules = new Set<string>();
+  /** Out-of-tree drivers that were unpacked, in that order. */
+  readonly installedDrivers: string[] = [];
   /** Build-ids of the modules that modprobe finds, by name. */
   readonly loadedModules = new Map<string, string>();
   /** The files that it takes, where they are not in the folder of modules itself; `(builtin)` = it is none. */

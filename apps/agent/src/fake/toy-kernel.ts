@@ -10,7 +10,7 @@ const MAKEFILE = `VERSION = 7
 PATCHLEVEL = 3
 SUBLEVEL = 99
 EXTRAVERSION =
-release := 7.3.99$(LOCALVERSION)
+release := $(or $(shell cat include/config/kernel.release 2>/dev/null),7.3.99$(LOCALVERSION))
 modules_at = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 ifneq ($(M),)
 modules:
@@ -39,6 +39,8 @@ bzImage: vmlinux
 	@mkdir -p arch/x86/boot && cp vmlinux arch/x86/boot/bzImage
 kernelrelease:
 	@echo $(release)
+run-command:
+	@LOCALVERSION=$(LOCALVERSION) $(KBUILD_RUN_COMMAND)
 modules_install:
 	@mkdir -p $(modules_at)/kernel && cp mm/hmm.o $(modules_at)/kernel/hmm.ko
 endif
@@ -49,6 +51,9 @@ const TREE: Readonly<Record<string, string>> = {
   Kbuild: '',
   Kconfig: 'config PCI_P2PDMA\n\tbool\n\nconfig HSA_AMD_P2P\n\tbool\n',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
+  // As the kernel's: what it takes to build a module, and which kernel it is for.
+  'scripts/package/install-extmod-build':
+    '#!/bin/sh\nmkdir -p "$1/include/config" && cp Makefile "$1/" && echo "7.3.99$LOCALVERSION" >"$1/include/config/kernel.release"\n',
   'scripts/diffconfig': '#!/bin/sh\necho " MODULE_SIG y -> n"\necho "+TOY y"\n',
   'init/main.c': 'int start;\n',
   'mm/Makefile': '# as the kernel has one\n',

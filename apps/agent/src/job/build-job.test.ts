@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { eventually } from '@peerlab/controller/testing';
@@ -73,27 +73,6 @@ describe('a build job', () => {
     expect(wrong.events.at(-1)).toMatchObject({
       failure: { class: 'build', message: expect.stringContaining('line 2 of the configuration is no setting') },
     });
-  });
-
-  it('brings the drivers that the lab put beside the kernel, without those that do not build', async () => {
-    const drivers = join(toy.settings.kernelDir, 'drivers');
-    const put = (name: string, module: string, source: string): void => {
-      mkdirSync(join(drivers, name), { recursive: true });
-      writeFileSync(join(drivers, name, 'driver.json'), JSON.stringify({ version: '570.1', modules: [module] }));
-      writeFileSync(join(drivers, name, `${module}.c`), source);
-    };
-    const without = built((await toy.build([])).events).manifest;
-    put('sound', 'toy_gpu', 'int x;\n');
-    put('broken', 'bad', '#include <no/such.h>\n');
-    const { manifest, bundle } = built((await toy.build([])).events);
-    expect(manifest.key).not.toBe(without.key);
-    expect(manifest.drivers).toEqual([{ name: 'sound', version: '570.1', modules: ['toy_gpu'] }]);
-    expect(manifest.unbuiltDrivers).toEqual([
-      { name: 'broken', version: '570.1', error: 'bad.c:1: no/such.h: No such file or directory' },
-    ]);
-    const names = toy.uploads.get(bundle.sha256)?.toString('latin1') ?? '';
-    expect(names).toContain(`lib/modules/${manifest.release}/updates/peerlab/sound/toy_gpu.ko`);
-    expect(names).not.toContain('peerlab/broken');
   });
 
   it('brings the selftests that are asked for, without those that do not build', async () => {

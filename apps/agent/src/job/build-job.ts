@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AnyStage, type Assignment, type BundleManifest, type PathRule, type Work } from '@peerlab/contracts';
+import {
+  type AnyStage,
+  type Assignment,
+  type BundleManifest,
+  type DriverBuild,
+  type PathRule,
+  type Work,
+} from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
@@ -13,7 +20,8 @@ import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, trimBuiltBundles } from './builder-cache.js';
 import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
-import { sha256OfFile } from './bundle-cache.js';
+import { BundleCache, sha256OfFile } from './bundle-cache.js';
+import { DriverBuilds } from './driver-builds.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
 import { KernelBuilder, type KernelRequest, type SeriesArgument, isTrusted } from './kernel-builder.js';
 import { ScriptFailed } from './script-failed.js';
@@ -21,6 +29,7 @@ import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
 import { type SeriesMails, unmetBases } from './series-mails.js';
 import { runTool } from './system-tool.js';
+import { takeOver } from './take-over.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
 
@@ -66,13 +75,6 @@ function withHints(failure: Error, unmet: readonly string[]): Error {
   const [hint] = unmet;
   if (!(failure instanceof BuildFailed) || failure.error.class !== 'apply' || hint === undefined) return failure;
   return new BuildFailed({ ...failure.error, detail: `${failure.error.detail}; ${hint}` });
-}
-
-/** Makes the files of a checked bundle this agent's own, so that no other build can change them. */
-async function takeOver(folder: string): Promise<void> {
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  await runTool('chown', ['-hR', `${uid}:${gid}`, '--', folder]);
-  await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', folder]);
 }
 
 /** One build attempt: key, look-up, build, upload. */
@@ -127,19 +129,46 @@ class BuildJob {
       const pathRule = stored === null ? await this.#pathRule(builder, base, patches) : null;
       return { request, base, inputs, patches, stored, pathRule };
     });
+    const out = this.#bundleFolder(inputs.key);
+    const here = existsSync(join(out, 'manifest.json'));
+    const short = `bundle ${inputs.key.slice(0, 12)}…`;
     if (stored !== null) {
-      this.#note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
+      this.#note(`build: the controller holds ${short} already`);
       const { manifest, bundle, missingPatches } = stored;
       await this.#keepPatches(patches, missingPatches);
-      this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true, ...recipe });
+      const fetched = (): Promise<string> =>
+        new BundleCache(join(this.#folder, 'fetched'), this.#settings.artifacts).fetch(
+          bundle.sha256,
+          manifest,
+          this.#signal,
+        );
+      const drivers = await this.#drivers(builder, manifest, here ? () => Promise.resolve(out) : fetched);
+      this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true, ...recipe, ...drivers });
       for (const stage of ['build', 'upload'] as const) this.#skip(stage, 'stored already');
       return;
     }
-    const out = this.#bundleFolder(inputs.key);
-    const here = existsSync(join(out, 'manifest.json'));
-    if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
+    if (here) this.#skip('build', `${short} is in the cache`);
     else await this.#stage('build', () => this.#build(builder, request, base, inputs));
-    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe, pathRule }));
+    await this.#stage('upload', async () => {
+      const built = await this.#upload(out, { inputs, patches, pathRule });
+      const drivers = await this.#drivers(builder, built.manifest, () => Promise.resolve(out));
+      this.#spool.appendEvent({ type: 'built', ...built, cached: here, ...recipe, ...drivers });
+    });
+  }
+
+  /** Builds the drivers of the lab against the kernel; where it has none, nothing is said of them. */
+  async #drivers(
+    builder: KernelBuilder,
+    manifest: BundleManifest,
+    bundle: () => Promise<string>,
+  ): Promise<{ drivers?: DriverBuild[] }> {
+    const say = (text: string): void => {
+      this.#note(`drivers: ${text}`);
+      this.#progress(100, text);
+    };
+    const builds = new DriverBuilds(this.#settings, builder.drivers(), say, this.#signal);
+    const drivers = await builds.build({ manifest, bundle });
+    return drivers.length === 0 ? {} : { drivers };
   }
 
   /** What strangers sent is not even read outside of a sandbox. */
@@ -295,20 +324,8 @@ class BuildJob {
 
   async #upload(
     out: string,
-    {
-      inputs,
-      patches,
-      cached,
-      recipe,
-      pathRule,
-    }: {
-      inputs: ExpectedBundle;
-      patches: string;
-      cached: boolean;
-      recipe: { recipe?: string };
-      pathRule: PathRule | null;
-    },
-  ): Promise<void> {
+    { inputs, patches, pathRule }: { inputs: ExpectedBundle; patches: string; pathRule: PathRule | null },
+  ): Promise<{ manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number } }> {
     const now = new Date();
     await utimes(out, now, now);
     await trimBuiltBundles(join(this.#settings.cacheDir, 'bundles'));
@@ -343,7 +360,7 @@ class BuildJob {
       patches,
       manifest.series.map((patch) => patch.sha256),
     );
-    this.#spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached, ...recipe });
+    return { manifest, bundle: { sha256, sizeBytes: size } };
   }
 
   /** Stores the text of patches for people to read. A kernel is no worse without it, so trouble is only noted. */

@@ -14,7 +14,7 @@ import {
 } from '@peerlab/contracts';
 import { ArchiveError, type FolderLimits, type PlainFile, readPlainFolder, showName } from '../archive/index.js';
 import { JobFailure } from './failure.js';
-import { MODULES_FILE, walkModules } from './modules-archive.js';
+import { DEVEL_FILE, MODULES_FILE, walkModules } from './modules-archive.js';
 
 /** What is known of a bundle without its build: computed from the inputs, outside of the sandbox. */
 export const ExpectedBundle = BundleManifest.pick({
@@ -41,6 +41,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   MANIFEST_FILE,
   ...NEEDED,
   'config',
+  DEVEL_FILE,
   'System.map',
   'sources.gz',
   SERIES_DIFF_FILE,

@@ -1,4 +1,4 @@
-import { type BundleManifest, cleanText } from '@peerlab/contracts';
+import { cleanText } from '@peerlab/contracts';
 import type { AttemptContext } from './attempt-context.js';
 import { loadModule } from './load-module.js';
 import { proveModule } from './module-proof.js';
@@ -31,9 +31,10 @@ export async function loadDrivers(context: AttemptContext): Promise<void> {
 
 /** Why the driver does not run; null when it does. */
 async function loadDriver(context: AttemptContext, name: string): Promise<string | null> {
-  const { manifest } = context.work;
-  const driver = manifest.drivers?.find((each) => each.name === name);
-  if (driver === undefined) return whyNoDriver(manifest, name);
+  const driver = context.work.drivers?.find((each) => each.name === name);
+  if (driver === undefined)
+    return `${name} was not built against this kernel; put it into kernel/drivers of the builder, and have the farm build the kernel`;
+  if (driver.archive === null) return `${`${name} ${driver.version}`.trim()} does not build: ${driver.error}`;
   for (const module of driver.modules) {
     const refused = await loadModule(context, module);
     if (refused !== null)
@@ -41,10 +42,4 @@ async function loadDriver(context: AttemptContext, name: string): Promise<string
     await proveModule(context, module);
   }
   return null;
-}
-
-function whyNoDriver({ unbuiltDrivers = [] }: BundleManifest, name: string): string {
-  const unbuilt = unbuiltDrivers.find((each) => each.name === name);
-  if (unbuilt !== undefined) return `${`${name} ${unbuilt.version}`.trim()} does not build: ${unbuilt.error}`;
-  return `${name} is not in the bundle; put it into kernel/drivers of the builder, and build the kernel again`;
 }

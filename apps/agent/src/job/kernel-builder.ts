@@ -13,6 +13,7 @@ import { messageOf } from '../error-message.js';
 import { RULE_SCRIPT, ruleIn } from '../path-rule/index.js';
 import { BaseKernels } from './base-kernels.js';
 import { BuilderCache } from './builder-cache.js';
+import { DriverBuilder } from './driver-builder.js';
 import { JobFailure } from './failure.js';
 import { KernelSources, type PreparedSource, type SourceSettings, type TreeSource } from '../source/index.js';
 import { type SeriesMails, takeMails } from './series-mails.js';
@@ -299,6 +300,17 @@ export class KernelBuilder {
       await this.#cache.trimDomains();
     }
     return join(this.#folder, out, 'bundle');
+  }
+
+  /** Builds the lab's out-of-tree drivers against a kernel. */
+  drivers(): DriverBuilder {
+    const sandbox = this.noSandbox === null ? this.#toolSandbox() : null;
+    return new DriverBuilder(
+      { kernelFolder: join(this.#folder, 'kernel'), folder: this.#folder, limits: this.#settings.limits },
+      sandbox,
+      this.#handlers,
+      this.#signal,
+    );
   }
 
   /** Whether a build of this configuration would have to compile everything. */

@@ -5,6 +5,8 @@ import { JobFailure } from './failure.js';
 
 /** A kernel's modules in a bundle: a tar of `lib/modules/RELEASE`. */
 export const MODULES_FILE = 'modules.tar';
+/** What drivers from outside of the tree are built against; a bundle of an older tree has none. */
+export const DEVEL_FILE = 'devel.tar.gz';
 /** The plain file in a folder of modules on a machine that says that it is ours; holds the bundle's key. */
 export const MODULES_MARK = '.peerlab';
 
@@ -29,19 +31,20 @@ export interface BundleModule {
 }
 
 /**
- * Walks modules.tar as a machine's tar will unpack it, without writing anything: plain files and folders only,
- * all below lib/modules/RELEASE. Resolves to the modules called `wanted` that it has, by the kernel's name for them. Throws
+ * Walks modules.tar, or the archive of a driver, as a machine's tar will unpack it, without writing anything: plain files and
+ * folders only, all below lib/modules/RELEASE, or below `folder` of that. Resolves to the modules called `wanted` that it has, by the kernel's name for them. Throws
  * ArchiveError.
  */
 export async function walkModules(
   tarFile: string,
   release: string,
   wanted: readonly string[] = [],
+  folder = '',
 ): Promise<Map<string, BundleModule>> {
   const found = new Map<string, BundleModule>();
   const names = new Set(wanted.map(moduleName));
-  const root = `lib/modules/${release}`;
-  const above = new Set(['lib', 'lib/modules', root]);
+  const root = ['lib/modules', release, ...(folder === '' ? [] : [folder])].join('/');
+  const above = new Set(root.split('/').map((_, at, parts) => parts.slice(0, at + 1).join('/')));
   const file = await openPlainFile(tarFile);
   try {
     const stream = file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>;
@@ -89,4 +92,21 @@ export async function checkModules(
         `of lib/modules/${release}, without the links build and source`,
     );
   }
+}
+
+/** Where the modules of a driver go, below lib/modules/RELEASE. */
+export const driverFolder = (name: string): string => `updates/peerlab/${name}`;
+
+/**
+ * Checks the archive of a driver: its own folder alone, with each of its modules; resolves to those. Throws ArchiveError.
+ */
+export async function walkDriver(
+  tarFile: string,
+  release: string,
+  { name, modules }: { name: string; modules: readonly string[] },
+): Promise<Map<string, BundleModule>> {
+  const found = await walkModules(tarFile, release, modules, driverFolder(name));
+  const missing = modules.find((module) => !found.has(moduleName(module)));
+  if (missing !== undefined) throw new ArchiveError(`the module ${showName(missing)} is missing`);
+  return found;
 }

@@ -26,7 +26,7 @@ export class ToyBuilder {
   readonly folder = mkdtempSync(join(tmpdir(), 'toy-'));
   readonly uploads = new Map<string, Buffer>();
   /** What the controller holds for downloads, by digest. */
-  readonly downloads = new Map<string, string>();
+  readonly downloads = new Map<string, string | Buffer>();
   readonly settings: BuildSettings;
   readonly stop = new AbortController();
   stored: Awaited<ReturnType<Artifacts['findBundle']>> = null;

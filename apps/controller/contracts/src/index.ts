@@ -12,6 +12,7 @@ export * from './schema/combination.js';
 export * from './schema/compare.js';
 export * from './schema/coverage.js';
 export * from './schema/crashes.js';
+export * from './schema/driver-build.js';
 export * from './schema/expected-start.js';
 export * from './schema/failure-memory.js';
 export * from './schema/failure.js';

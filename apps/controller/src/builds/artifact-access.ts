@@ -16,7 +16,8 @@ export const callerName = ({ kind, name }: Identity): string => `${kind} ${name}
 
 /**
  * Which artifacts a caller may read and store. A user token is an administrator's: it may read everything.
- * An agent reads what its open attempts name, and stores files while it has an open attempt.
+ * An agent reads what its open attempts name, and stores files while it has an open attempt. With an open build it also reads
+ * bundles that the farm built: it may be given the build of any of them, and builds drivers against them.
  */
 @Injectable()
 export class ArtifactAccess {
@@ -38,18 +39,20 @@ export class ArtifactAccess {
          join build b on b.id = part.build_id
          left join bundle u on u.key = b.bundle_key
        where p.agent = $1 and p.state <> 'ended'
-         and case j.kind when 'test' then u.sha256 = $2 or exists (
+         and case j.kind when 'test' then u.sha256 = $2
+           or b.drivers @> jsonb_build_array(jsonb_build_object('archive', jsonb_build_object('sha256', $2::text))) or exists (
              select 1 from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s
              where r.id = j.run_id and coalesce(s -> 'files', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)))
            else $2 in (b.spec ->> 'tarball', b.spec ->> 'configFile')
-             or coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)) end
+             or coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text))
+             or exists (select 1 from bundle o where o.sha256 = $2 and o.origin = 'build') end
        limit 1`,
       [name, sha256],
     );
     if (isNamed) return;
     throw new ProblemError(403, 'not-your-work', `agent "${name}" has no open work that names this artifact`, {
       detail:
-        'an agent may download the bundle and the files of a test, or the series, the tarball and the configuration of a build, only while it has that work',
+        'an agent may download the bundle, the drivers and the files of a test, or the series, the tarball and the configuration of a build and kernels to build drivers against, only while it has that work',
     });
   }
 

@@ -29,7 +29,7 @@ export const BUNDLE_FILE = {
   removed_at: ARTIFACT.removed_at,
 };
 const BUILD_DETAIL = {
-  ...pick(BUILD, 'id', 'name', 'run_id', 'state', 'spec', 'error', 'created_at', 'bundle_key', 'commit'),
+  ...pick(BUILD, 'id', 'name', 'run_id', 'state', 'spec', 'error', 'created_at', 'bundle_key', 'commit', 'drivers'),
   run_name: RUN.name,
   run_state: RUN.state,
   trigger: text,
@@ -81,6 +81,7 @@ export class BuildDetailView {
       createdAt: row.created_at.toISOString(),
       // Shown under the key that runs name it by.
       manifest: row.manifest === null ? null : { ...row.manifest, key: row.bundle_key ?? row.manifest.key },
+      drivers: row.drivers,
       run: { state: row.run_state, trigger: row.trigger },
       config: row.manifest?.config.name ?? row.spec.config ?? null,
       configFile: row.spec.configFile ?? null,
@@ -125,7 +126,7 @@ export class BuildDetailView {
     const row = await this.#sql.one(
       BUILD_DETAIL,
       `select b.id, b.name, b.run_id, r.name as run_name, r.state as run_state,
-         r.trigger_kind || ', ' || r.trigger_detail as trigger, b.state, b.spec, b.error, b.created_at, b.bundle_key, b.commit,
+         r.trigger_kind || ', ' || r.trigger_detail as trigger, b.state, b.spec, b.error, b.created_at, b.bundle_key, b.commit, b.drivers,
          u.manifest, u.sha256, a.size_bytes, a.removed_at
        from build b join run r on r.id = b.run_id
          left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256 where b.id = $1`,

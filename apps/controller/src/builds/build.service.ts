@@ -8,6 +8,7 @@ import {
   type BuildSpec,
   type BuildSummary,
   type BundleManifest,
+  type DriverBuild,
   type ManifestSummary,
   type RouteName,
 } from '@peerlab/contracts';
@@ -34,6 +35,16 @@ const BUILD_SUMMARY = {
   ...BUNDLE_FILE,
 };
 const STORED_FILE = pick(columnsOf(Artifact), 'size_bytes');
+
+/**
+ * The drivers of a kernel that was built before, for a build that names its bundle: those of the newest build whose archives are
+ * all still stored.
+ */
+const DRIVERS_OF_BUNDLE = `(select o.drivers from build o
+   where o.bundle_key = n.spec ->> 'bundle' and o.drivers <> '[]' and not exists (
+     select 1 from jsonb_array_elements(o.drivers) d join artifact a on a.sha256 = d #>> '{archive,sha256}'
+     where a.removed_at is not null)
+   order by o.created_at desc limit 1)`;
 
 /** A build of a run to be stored. */
 export interface NewBuild {
@@ -168,9 +179,9 @@ export class BuildService {
    */
   async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[], submitter: string | null): Promise<void> {
     await tx.run(
-      `insert into build (id, run_id, position, name, spec, state, bundle_key, inputs, size)
+      `insert into build (id, run_id, position, name, spec, state, bundle_key, inputs, size, drivers)
        select n.id, $1, n.position, n.spec ->> 'name', n.spec,
-         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle', n.inputs, n.size
+         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle', n.inputs, n.size, coalesce(${DRIVERS_OF_BUNDLE}, '[]')
        from jsonb_to_recordset($2) as n(id uuid, position int, spec jsonb, inputs text, size text)`,
       [
         runId,
@@ -235,7 +246,13 @@ export class BuildService {
       manifest,
       bundle,
       recipe,
-    }: { manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number }; recipe?: string | undefined },
+      drivers = [],
+    }: {
+      manifest: BundleManifest;
+      bundle: { sha256: string; sizeBytes: number };
+      recipe?: string | undefined;
+      drivers?: DriverBuild[] | undefined;
+    },
     agent: string,
   ): Promise<string | null> {
     if (!(await tx.exists(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]))) return null;
@@ -244,13 +261,19 @@ export class BuildService {
     if (stored.size_bytes !== bundle.sizeBytes) {
       return `the bundle has ${stored.size_bytes} bytes, but its agent reported ${bundle.sizeBytes}`;
     }
+    for (const { name, archive } of drivers) {
+      if (archive === null) continue;
+      const file = await isStored(tx, archive.sha256);
+      if (file === null) return `the driver ${name} was built, but its archive was not uploaded`;
+      if (file.size_bytes !== archive.sizeBytes)
+        return `the archive of the driver ${name} has ${file.size_bytes} bytes, but its agent reported ${archive.sizeBytes}`;
+    }
     const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
     if (problem !== null) return problem;
-    await tx.run(`update build set state = 'ready', bundle_key = $2, recipe = $3, error = null where id = $1`, [
-      id,
-      manifest.key,
-      recipe ?? null,
-    ]);
+    await tx.run(
+      `update build set state = 'ready', bundle_key = $2, recipe = $3, drivers = $4, error = null where id = $1`,
+      [id, manifest.key, recipe ?? null, jsonb(drivers)],
+    );
     return null;
   }
 

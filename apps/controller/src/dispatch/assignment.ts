@@ -17,6 +17,7 @@ const STORED_ASSIGNMENT = {
   ...pick(columnsOf(Run), 'spec', 'submitter'),
   build: columnsOf(Build).spec,
   commit: columnsOf(Build).commit,
+  drivers: columnsOf(Build).drivers,
   /** Null for builds, as all that follows. */
   manifest: nullable(columnsOf(Bundle).manifest),
   sha256: nullable(text),
@@ -31,7 +32,7 @@ type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
 const ASSIGNMENTS = prepared(
   `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, part.path, part.suites,
-     b.spec as build, b.commit, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
+     b.spec as build, b.commit, b.drivers, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
      coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'build', other.build_name)
                  order by o.position)
                from participant o join job_part other on other.job_id = j.id and other.position = o.position
@@ -94,6 +95,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
       buildName: build.name,
       bundle: { sha256: row.sha256, sizeBytes: row.size_bytes },
       manifest: row.manifest,
+      ...(row.drivers.length === 0 ? {} : { drivers: row.drivers }),
       suites,
       path,
       otherProviders: row.providers.filter((address) => address !== path.provider.address),

@@ -52,14 +52,24 @@ it('goes to a builder that takes files of configurations, which may read this on
   await farm.upload(configFile, content);
   const yaml = yamlOf(`  - {name: theirs, series: [], configFile: ${configFile}}\n`);
   const run = await farm.call('submitRun', { body: { yaml } });
-  const { work } = await builder.take('build');
-  expect(work).toMatchObject({ kind: 'build', series: [], configFile });
+  const build = await builder.take('build');
+  expect(build.work).toMatchObject({ kind: 'build', series: [], configFile });
   expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
   const token = await farm.token('agent', 'b-new');
   expect((await farm.request('getArtifact', { params: { sha256: configFile } }, token)).status).toBe(200);
   const [{ id } = { id: '' }] = await farm.sql.rows<{ id: string }>('select id from build where run_id = $1', [run.id]);
   expect(await farm.call('getBuild', { params: { build: id } })).toMatchObject({ config: null, configFile });
   await farm.call('cancelRun', { params: { run: run.id } });
+  // Kept as long as a run that names it.
+  const failure = { class: 'canceled', stage: 'build', message: 'canceled', signature: null } as const;
+  await builder.events(build, 0, { type: 'finished', failure, restored: true, lineCounts: {} });
+  await farm.sql.run(`update artifact set created_at = created_at - interval '1000 days'`);
+  await farm.sql.run(`update run set ended_at = ended_at - interval '1000 days' where id = $1`, [run.id]);
+  const removed = async (): Promise<string[]> =>
+    (await farm.call('planRetention', {})).removals.map(({ subject }) => subject);
+  expect(await removed()).toContain(configFile);
+  await farm.call('pinRun', { params: { run: run.id }, body: { pinned: true } });
+  expect(await removed()).not.toContain(configFile);
 });
 
 it('goes to a builder that knows the base that is named, and the build says which it is', async () => {

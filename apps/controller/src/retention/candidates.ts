@@ -56,8 +56,11 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
   );
 }
 
-/** Runs that use an artifact: it is the bundle of a build, contains its series, its source or its configuration, is a file of one of its suites, or was left by one. */
+/** Runs that use an artifact: it is the bundle or a driver of a build, contains its series, its source or its configuration, is a file of one of its suites, or was left by one. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
+  union
+  select d #>> '{archive,sha256}', b.run_id from build b, jsonb_array_elements(b.drivers) d
+  where d -> 'archive' <> 'null'
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
     case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e

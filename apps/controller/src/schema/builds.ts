@@ -1,4 +1,4 @@
-import type { BuildError, BuildSpec, BundleManifest } from '@peerlab/contracts';
+import type { BuildError, BuildSpec, BundleManifest, DriverBuild } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 
@@ -95,6 +95,9 @@ export class Build {
   @ForeignKey(() => Bundle, { name: 'build_bundle_fkey' })
   @Column('text', { nullable: true })
   bundleKey: string | null;
+  /** The out-of-tree drivers of its builder, each with what became of it. */
+  @Column('jsonb', { default: [] })
+  drivers: DriverBuild[];
   @Column('jsonb', { nullable: true })
   error: BuildError | null;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })

@@ -1,15 +1,15 @@
 import { Link } from '@tanstack/react-router';
-import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
+import type { BuildDetail, BundleManifest, DriverBuild } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../ui/copy.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countText } from '../ui/numbers.js';
+import { bytesText, countText } from '../ui/numbers.js';
 import { escapePattern } from '../ui/pattern.js';
 import { Ago, durationText } from '../ui/time.js';
 
 /** The suites in the bundle, each with its tests. */
 export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
-  const { kselftests = [], unbuilt = [], drivers = [], unbuiltDrivers = [] } = manifest;
+  const { kselftests = [], unbuilt = [] } = manifest;
   return (
     <section aria-labelledby="suites-head">
       <h2 id="suites-head">Test suites in the bundle</h2>
@@ -45,19 +45,39 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
         ]}
       />
       {kselftests.length > 0 && <p>Selftests of the kernel: {kselftests.map(({ target }) => target).join(', ')}</p>}
-      {drivers.length > 0 && (
-        <p>Drivers that were built with it: {drivers.map(({ name, version }) => `${name} ${version}`).join(', ')}</p>
-      )}
-      {unbuiltDrivers.map(({ name, version, error }) => (
-        <p key={name} className="notice notice-warn">
-          The driver {name} {version} does not build: {error}
-        </p>
-      ))}
       {unbuilt.map(({ target, error }) => (
         <p key={target} className="notice notice-warn">
           The selftests {target} were not built: {error}
         </p>
       ))}
+    </section>
+  );
+}
+
+/** The lab's out-of-tree drivers that were built against the kernel, or could not be. */
+export function Drivers({ drivers }: { drivers: readonly DriverBuild[] }): ReactNode {
+  if (drivers.length === 0) return null;
+  return (
+    <section aria-labelledby="drivers-head">
+      <h2 id="drivers-head">Drivers from outside of the tree</h2>
+      <ListTable
+        rows={drivers}
+        keyOf={({ name }) => name}
+        columns={[
+          { name: 'Driver', className: 'strong', render: ({ name }) => name },
+          { name: 'Version', render: ({ version }) => version },
+          {
+            name: 'With this kernel',
+            render: ({ modules, archive, error }) =>
+              archive === null ? (
+                <span className="notice-warn">does not build: {error}</span>
+              ) : (
+                `built (${bytesText(archive.sizeBytes)}); a machine loads ${modules.join(', ')}`
+              ),
+          },
+          { name: 'Key', render: ({ key }) => (key === null ? null : <code title={key}>{key.slice(0, 12)}</code>) },
+        ]}
+      />
     </section>
   );
 }

@@ -11,7 +11,7 @@ import {
 import { lazy, Suspense, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/builds.js';
-import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
+import { Digests, Drivers, SameKernel, Suites } from '../builds/Bundle.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
 import { whenThere } from '../lazy-page.js';
@@ -58,6 +58,7 @@ export function BuildPage(): ReactNode {
           {data.manifest !== null && (
             <>
               <Suites manifest={data.manifest} />
+              <Drivers drivers={data.drivers} />
               <KernelFiles build={data} manifest={data.manifest} />
               <Digests manifest={data.manifest} bundle={data.bundle} />
             </>

@@ -15,6 +15,7 @@ import type { AttemptContext } from '../attempt-context.js';
 import { modulesOfOwnSuites, ownBundleFiles, placeOwnSuites } from '../own-suite.js';
 import { withSignedKernel } from '../signed-image.js';
 import { planSuite } from '../suite-plan.js';
+import { driversOf, installDrivers } from './install-drivers.js';
 import { installModules } from './install-modules.js';
 import { configOn, makeInitramfs } from './make-initramfs.js';
 import { checkFreeSpace } from './prepare.js';
@@ -48,7 +49,7 @@ export async function flash(context: AttemptContext): Promise<string> {
   );
   if (manifest.files[MODULES_FILE] !== undefined) {
     const modules = join(folder, MODULES_FILE);
-    const ofDrivers = (manifest.drivers ?? []).flatMap((driver) => driver.modules);
+    const ofDrivers = driversOf(context).flatMap((driver) => driver.modules);
     const proven = [...manifest.modules, ...ofDrivers, ...modulesOfOwnSuites(context)];
     context.bundleModules = await checkModules(modules, manifest.release, proven);
     await checkModuleSignatures(context, folder, defaultKernel.commandLine);
@@ -76,7 +77,12 @@ export async function flash(context: AttemptContext): Promise<string> {
     } else await uploadFile(context, session, local, path, target, manifest.files[path]?.sha256 ?? '');
   }
   await placeOwnSuites(context, session);
-  if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
+  if (manifest.files[MODULES_FILE] !== undefined) {
+    await installModules(context, session);
+    await installDrivers(context, session, (file, name, target, sha256) =>
+      uploadFile(context, session, file, name, target, sha256),
+    );
+  }
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const initrdPath = await makeInitramfs(context, session, folder);
   const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);

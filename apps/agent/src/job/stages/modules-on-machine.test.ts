@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tarEntry, tarFolder, tarOf } from '../../fake/tar-bytes.js';
 import { CONFIG_MARK } from '../../machine/shown-config.js';
 import { cleanScript } from './clean.js';
+import { installDriverScript } from './install-drivers.js';
 import { FOREIGN_MODULES, installModulesScript } from './install-modules.js';
 
 const KEY = 'ab'.repeat(32);
@@ -65,6 +66,29 @@ describe.each(['/bin/sh', '/bin/bash'])('modules on a machine, in %s', (shell) =
     expect(await clean()).toBe(0);
     expect(readdirSync(at('lib/modules'))).toEqual([]);
     expect(existsSync(at('var/lib/peerlab'))).toBe(false);
+  });
+
+  it('get a driver beside them, which replaces what an interrupted attempt left of it', async () => {
+    const archive = (text: string): void => {
+      const place = `lib/modules/${RELEASE}/updates/peerlab/toy`;
+      const bytes = tarOf(tarFolder(place), tarEntry({ name: `${place}/toy.ko` }, text));
+      writeFileSync(at('var/lib/peerlab/abababab/driver-toy.tar'), bytes);
+    };
+    const installDriver = (): Promise<number | null> => sh(installDriverScript(paths(), RELEASE, 'toy'), shell);
+    expect(await install()).toBe(0);
+    for (const text of ['first', 'second']) {
+      archive(text);
+      expect(await installDriver()).toBe(0);
+      expect(readFileSync(modules('updates/peerlab/toy/toy.ko'), 'utf8')).toBe(text);
+      writeFileSync(modules('updates/peerlab/toy/left.ko'), 'half');
+    }
+    expect(readFileSync(modules('new.ko'), 'utf8')).toBe('new');
+    expect(readdirSync(at('var/lib/peerlab/abababab'))).toEqual([]);
+    // Without an archive nothing is changed, and that is told.
+    expect(await installDriver()).not.toBe(0);
+    expect(readFileSync(modules('updates/peerlab/toy/toy.ko'), 'utf8')).toBe('second');
+    expect(await clean()).toBe(0);
+    expect(readdirSync(at('lib/modules'))).toEqual([]);
   });
 
   it('and configurations that an end in the middle left in /boot, when they have our mark', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
+import { DriverBuild } from './driver-build.js';
 import { Name, Sha256 } from './ids.js';
 import { BaseName, BuiltGit } from './kernel-source.js';
 import { Role } from './participants.js';
@@ -100,6 +101,8 @@ export type BuildJob = z.infer<typeof BuildJob>;
 
 export const BuildDetail = BuildHead.extend({
   manifest: BundleManifest.nullable(),
+  /** The lab's out-of-tree drivers, each with what became of it with this kernel. */
+  drivers: z.array(DriverBuild).default([]),
   run: z.object({ state: RunState, trigger: z.string() }),
   /** Name of the configuration that was asked for. */
   config: Name.nullable(),

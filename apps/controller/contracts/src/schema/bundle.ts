@@ -66,12 +66,6 @@ export type SuiteEntry = z.infer<typeof SuiteEntry>;
 /** Longest error of a target that did not build, in characters. */
 export const UNBUILT_ERROR_MAX = 400;
 
-/** Out-of-tree drivers that one bundle may carry; kernel/scripts/drivers.sh says what a name may be. */
-export const DRIVERS_MAX = 32;
-export const DriverName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'expected up to 40 small letters, digits and -');
-
 /** Targets of the kernel's selftests that one bundle may carry. */
 export const KSELFTESTS_MAX = 32;
 
@@ -117,16 +111,6 @@ export const BundleManifest = z.object({
   unbuilt: z
     .array(z.object({ target: z.string().max(200), error: z.string().max(UNBUILT_ERROR_MAX) }))
     .max(KSELFTESTS_MAX)
-    .optional(),
-  /** Out-of-tree drivers of the lab that were built with the kernel, each with the modules that a machine loads in order. */
-  drivers: z
-    .array(z.object({ name: DriverName, version: z.string().max(64), modules: z.array(Name).min(1).max(16) }))
-    .max(DRIVERS_MAX)
-    .optional(),
-  /** Those that did not build, with the first error; `version` is empty where its recipe is wrong. */
-  unbuiltDrivers: z
-    .array(z.object({ name: DriverName, version: z.string().max(64), error: z.string().max(UNBUILT_ERROR_MAX) }))
-    .max(DRIVERS_MAX)
     .optional(),
   files: z
     .record(z.string().max(1000), z.object({ sha256: Sha256, sizeBytes: z.number().int().nonnegative() }))

@@ -3,6 +3,7 @@ import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
 import { CALL_PLACES_MAX, CallPlace } from '../schema/call-places.js';
 import { Catalogue } from '../schema/catalogue.js';
+import { DriverBuild, DRIVERS_MAX } from '../schema/driver-build.js';
 import { BootTrouble, FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
@@ -94,6 +95,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
     cached: z.boolean(),
     /** The recipe of the agent's catalogue that it was built by; absent where the agent does not tell. */
     recipe: Sha256.optional(),
+    /** The builder's out-of-tree drivers, each with what became of it; absent where it has none. */
+    drivers: z.array(DriverBuild).max(DRIVERS_MAX).optional(),
   }),
   z.object({ type: z.literal('build-failed'), error: BuildError }),
   z.object({
@@ -167,6 +170,8 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
     manifest: BundleManifest,
+    /** Out-of-tree drivers that were built against this kernel, or were tried. */
+    drivers: z.array(DriverBuild).max(DRIVERS_MAX).optional(),
     suites: z.array(WorkSuite).max(LIST_MAX),
     path: PeerPath,
     /** The machine's other providers: some tests need two. Older controllers do not say. */

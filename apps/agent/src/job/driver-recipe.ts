@@ -1,0 +1,22 @@
+import { DriverName, DRIVERS_MAX } from '@peerlab/contracts';
+import { z } from 'zod';
+import { JobFailure } from './failure.js';
+
+/** What the driver.json of an out-of-tree driver says, or what is wrong with it; one line of driver-recipes.pl. */
+const DriverRecipe = z.object({
+  name: DriverName,
+  version: z.string().max(64).default(''),
+  modules: z.array(z.string().max(56)).max(16).default([]),
+  error: z.string().optional(),
+});
+export type DriverRecipe = z.infer<typeof DriverRecipe>;
+
+/** Reads the output of driver-recipes.pl. Throws JobFailure `infrastructure` when there are too many drivers. */
+export function parseRecipes(text: string): DriverRecipe[] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  if (lines.length > DRIVERS_MAX) {
+    const why = `kernel/drivers of the builder has ${lines.length} drivers`;
+    throw new JobFailure('infrastructure', `${why}; ${DRIVERS_MAX} at most are built`);
+  }
+  return lines.map((line) => DriverRecipe.parse(JSON.parse(line)));
+}
