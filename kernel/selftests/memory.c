@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory of the tests, and its comparison with what the host sees of it. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,18 @@ uint8_t *device_memory(size_t length, uint64_t seed, uint64_t *offsets)
 	pattern_fill(p, 0, length, seed);
 	migrate_in_all(p, length, false, offsets);
 	return p;
+}
+
+uint64_t pagemap_entry(const void *address)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	REQUIRE(fd >= 0, "/proc/self/pagemap: %m");
+	REQUIRE(pread(fd, &entry, 8, (uintptr_t)address / PAGE * 8) == 8,
+		"/proc/self/pagemap: %m");
+	close(fd);
+	return entry;
 }
 
 uint8_t *huge_device_memory(uint64_t seed, uint64_t *offsets)

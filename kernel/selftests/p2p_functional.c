@@ -120,6 +120,8 @@ static const struct test tests[] = {
 	  f55_unmapped_beside_a_fault },
 	{ "F55.replaced_beside_a_fault", WAY_NONE, NEEDS_ALIAS,
 	  f55_replaced_beside_a_fault },
+	{ "F55.replaced_while_it_moves", WAY_NONE, NEEDS_ALIAS,
+	  f55_replaced_while_it_moves },
 	{ "F55.busy_in_a_fault", WAY_NONE, 0, f55_busy_in_a_fault },
 	{ "F55.no_memory_on_the_way_back", WAY_RAM, 0, f55_no_memory_on_the_way_back },
 	{ "F60.peer_read", WAY_PEER, NEEDS_ALIAS, f60_peer_read },

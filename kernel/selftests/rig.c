@@ -235,6 +235,13 @@ uint64_t migrate_in_slowly(void *address, size_t length, bool huge)
 		       NULL);
 }
 
+uint64_t migrate_out_slowly(void *address, size_t length, bool huge)
+{
+	return migrate(PEERLAB_PROVIDER_MIGRATE_OUT, address, length,
+		       PEERLAB_MIGRATE_HOLD | (huge ? PEERLAB_MIGRATE_THP : 0),
+		       NULL);
+}
+
 uint64_t last_migration_ns(void)
 {
 	return migration_ns;

@@ -51,6 +51,8 @@ bool path_reachable(void);
 
 /* Anonymous memory, aligned to 2 MiB; huge pages if asked for. */
 uint8_t *memory_alloc(size_t length, bool huge);
+/* The entry of /proc/self/pagemap for this page. */
+uint64_t pagemap_entry(const void *address);
 /* The same with the pattern of @seed, on the device. */
 uint8_t *device_memory(size_t length, uint64_t seed, uint64_t *offsets);
 /* One huge page of it; SKIP when the kernel has none to give. */
@@ -88,8 +90,9 @@ uint64_t provider_snapshot_flags(void *address, size_t length,
 				 unsigned int flags,
 				 struct peerlab_own_page *pages);
 struct peerlab_inspection provider_inspect(void);
-/* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS; how many moved. */
+/* Migrate, holding the pages taken away for PEERLAB_HOLD_MS; how many moved. */
 uint64_t migrate_in_slowly(void *address, size_t length, bool huge);
+uint64_t migrate_out_slowly(void *address, size_t length, bool huge);
 int provider_make_exclusive(void *address);
 /* Map the device page at @address as if its pfn were an address; 0 or -errno. */
 int provider_map_own(void *address);

@@ -121,6 +121,7 @@ void f55_no_huge_page_in_a_fault(void);
 void f55_forked_page_in_a_fault(void);
 void f55_unmapped_beside_a_fault(void);
 void f55_replaced_beside_a_fault(void);
+void f55_replaced_while_it_moves(void);
 void f55_busy_in_a_fault(void);
 void f55_no_memory_on_the_way_back(void);
 

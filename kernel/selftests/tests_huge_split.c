@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -177,10 +178,19 @@ void f55_no_memory_on_the_way_back(void)
 struct unmapper {
 	uint8_t *memory;
 	uint64_t faults;	/* of the provider before the touch */
-	unsigned int round;
+	uint64_t delay_ns;	/* from the beginning of the fault */
+	uint64_t done_ns;
 	bool all;
 	pthread_t thread;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
 
 /*
  * When the fault has begun: a small page goes, or all of it, in whose place there
@@ -192,48 +202,71 @@ static void *unmap_meanwhile(void *arg)
 
 	while (provider_counters().cpu_faults == u->faults)
 		;
-	/* Into the collection, the copies, the split and what comes after. */
-	usleep(u->round * 200);
-	if (!u->all) {
-		REQUIRE(!madvise(u->memory + GOES, PAGE, MADV_DONTNEED),
-			"madvise: %m");
-	} else {
-		REQUIRE(!madvise(u->memory, HUGE, MADV_DONTNEED),
-			"madvise: %m");
+	usleep(u->delay_ns / 1000);
+	REQUIRE(!madvise(u->memory + (u->all ? 0 : GOES), u->all ? HUGE : PAGE,
+			 MADV_DONTNEED),
+		"madvise: %m");
+	u->done_ns = now_ns();
+	if (u->all)
 		pattern_fill(u->memory, 0, HUGE, 162);
-	}
 	return NULL;
+}
+
+/* How long a touch of a huge page takes that comes back in small ones. */
+static uint64_t touch_ns(uint8_t *p)
+{
+	uint64_t start = now_ns();
+
+	*(volatile uint8_t *)(p + TOUCHED);
+	return now_ns() - start;
+}
+
+/* All of it is free, and nothing of the provider is held. */
+static void nothing_is_left(uint64_t used)
+{
+	struct peerlab_inspection inspection = provider_inspect();
+
+	EXPECT(!inspection.private_referenced,
+	       "%llu pages of the provider are still referenced",
+	       inspection.private_referenced);
+	EXPECT(provider_counters().used == used,
+	       "%llu device pages in use, %lu before",
+	       provider_counters().used, used);
 }
 
 static void unmap_beside_faults(bool all)
 {
-	struct peerlab_provider_counters before = provider_counters();
-	struct peerlab_inspection inspection;
+	uint64_t used = provider_counters().used, took, touched;
 	struct unmapper u = { .all = all };
+	unsigned int round, beside = 0;
 
-	for (u.round = 0; u.round < ROUNDS; u.round++) {
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	u.memory = huge_device_memory(161, NULL);
+	took = touch_ns(u.memory);
+	munmap(u.memory, HUGE);
+	for (round = 0; round < ROUNDS; round++) {
 		u.memory = huge_device_memory(161, NULL);
 		u.faults = provider_counters().cpu_faults;
-		provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+		/* Into the collection, the copies, the split and what comes after. */
+		u.delay_ns = took * round / ROUNDS;
 		REQUIRE(!pthread_create(&u.thread, NULL, unmap_meanwhile, &u),
 			"pthread_create");
-		*(volatile uint8_t *)(u.memory + TOUCHED);
+		touch_ns(u.memory);
+		touched = now_ns();
 		pthread_join(u.thread, NULL);
-		provider_behave(0, 0);
+		beside += u.done_ns < touched;
 		if (all)
 			pattern_expect(u.memory, 0, HUGE, 162, "CPU, anew");
 		else
 			pattern_expect(u.memory + GOES + PAGE, GOES + PAGE,
 				       HUGE - GOES - PAGE, 161, "CPU");
 		munmap(u.memory, HUGE);
+		/* Before the same pages are used again. */
+		nothing_is_left(used);
 	}
-	inspection = provider_inspect();
-	EXPECT(!inspection.private_referenced,
-	       "%llu pages of the provider are still referenced",
-	       inspection.private_referenced);
-	EXPECT(provider_counters().used == before.used,
-	       "%llu device pages in use, %llu before",
-	       provider_counters().used, before.used);
+	provider_behave(0, 0);
+	if (!beside)
+		SKIP("none of %u was unmapped before its fault had ended", ROUNDS);
 }
 
 /*
@@ -250,4 +283,74 @@ void f55_unmapped_beside_a_fault(void)
 void f55_replaced_beside_a_fault(void)
 {
 	unmap_beside_faults(true);
+}
+
+struct slow_move {
+	uint8_t *memory;
+	uint64_t moved;
+	volatile bool done;
+	pthread_t thread;
+};
+
+static void *move_slowly(void *arg)
+{
+	struct slow_move *move = arg;
+
+	move->moved = migrate_out_slowly(move->memory, HUGE, true);
+	move->done = true;
+	return NULL;
+}
+
+/*
+ * While a huge page is moved back it is unmapped, and another one takes its
+ * place; false if the move had ended before that.
+ */
+static bool replaced_in_time(void)
+{
+	struct slow_move move = { huge_device_memory(163, NULL) };
+	uint64_t used = provider_counters().used, during, entry;
+	struct peerlab_own_page page;
+	bool in_time;
+
+	entry = pagemap_entry(move.memory);
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	REQUIRE(!pthread_create(&move.thread, NULL, move_slowly, &move),
+		"pthread_create");
+	/* Until it is an entry of the migration. */
+	while (pagemap_entry(move.memory) == entry && !move.done)
+		usleep(1000);
+	REQUIRE(!madvise(move.memory, HUGE, MADV_DONTNEED), "madvise: %m");
+	during = provider_counters().used;
+	in_time = !move.done;
+	if (in_time)
+		EXPECT(during == used,
+		       "%llu of %llu device pages in use while they are moved",
+		       (unsigned long long)during, (unsigned long long)used);
+	pattern_fill(move.memory, 0, HUGE, 164);
+	provider_snapshot(move.memory, PAGE, &page);
+	if (page.order != HUGE_ORDER)
+		SKIP("the kernel gave no huge page (order %u)", page.order);
+	in_time = in_time && !move.done;
+	pthread_join(move.thread, NULL);
+	provider_behave(0, 0);
+	provider_snapshot(move.memory, PAGE, &page);
+	EXPECT(page.order == HUGE_ORDER, "the new page is of order %u", page.order);
+	pattern_expect(move.memory, 0, HUGE, 164, "CPU, anew");
+	munmap(move.memory, HUGE);
+	nothing_is_left(used - HUGE_PAGES);
+	return in_time;
+}
+
+/*
+ * What a migration has taken away holds no reference of its own: who unmaps it
+ * drops none, and what comes into its place is not split instead of it.
+ */
+void f55_replaced_while_it_moves(void)
+{
+	unsigned int round;
+
+	for (round = 0; round < ROUNDS; round++)
+		if (replaced_in_time())
+			return;
+	SKIP("none of %u was replaced before its move had ended", ROUNDS);
 }

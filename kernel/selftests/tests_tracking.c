@@ -19,14 +19,7 @@
 
 static bool soft_dirty(const uint8_t *p)
 {
-	uint64_t entry = 0;
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	REQUIRE(fd >= 0, "/proc/self/pagemap: %m");
-	REQUIRE(pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8) == 8,
-		"/proc/self/pagemap: %m");
-	close(fd);
-	return entry & SOFT_DIRTY;
+	return pagemap_entry(p) & SOFT_DIRTY;
 }
 
 /* The alias of an entry with and without the bit, and the bit survives. */
