@@ -26,7 +26,8 @@ GRUB_TIMEOUT=1
 GRUB_DISTRIBUTOR=Debian
 GRUB_CMDLINE_LINUX_DEFAULT="quiet"
 # no_timer_check: a kernel on an emulator with a busy host may count too few timer interrupts, and would panic.
-GRUB_CMDLINE_LINUX="console=ttyS0,115200 panic=10 no_timer_check random.trust_cpu=on"
+# intel_iommu, iommu: for the server that has an IOMMU; Debian leaves it off.
+GRUB_CMDLINE_LINUX="console=ttyS0,115200 panic=10 no_timer_check random.trust_cpu=on intel_iommu=on iommu=pt"
 GRUB_TERMINAL=serial
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 GRUB_DISABLE_OS_PROBER=true

@@ -19,12 +19,12 @@ const common = {
   inDefaultSet: false,
 } as const;
 
-const labels = (set: string, topology = 'switch', cpu = 'amd'): Record<string, string> => ({
+const labels = (set: string, topology = 'switch', cpu = 'amd', iommu = 'none'): Record<string, string> => ({
   lab: 'virtual',
   arch: 'x86_64',
   topology,
   cpu,
-  iommu: 'none',
+  iommu,
   clock: 'host',
   set,
 });
@@ -40,11 +40,14 @@ export const SERVERS: readonly MachineDefinition[] = [
   {
     ...common,
     name: 's-two-sockets',
-    description: 'Virtual server: as s-uefi, with two host bridges; provider and client below a switch of each',
+    description:
+      'Virtual server: as s-uefi, with two host bridges, provider and client below a switch of each, and an IOMMU that passes through',
     // The kernel trusts no host bridge of this one: from socket to socket there is no path.
     cpuModel: 'Skylake-Client-v4',
     topology: 'two-sockets',
-    labels: labels('two-sockets', 'two-sockets', 'intel'),
+    // By the command line of the image; to a server without an IOMMU it says nothing.
+    iommu: 'passthrough',
+    labels: labels('two-sockets', 'two-sockets', 'intel', 'passthrough'),
     server: { image: 's-uefi' },
   },
   {

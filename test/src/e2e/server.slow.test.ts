@@ -10,6 +10,15 @@ import { runToTheEnd } from './started-farm.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const SERVER = 's-two-sockets';
+/** The first bus of a socket, the group of each function below its switch, and how the IOMMU treats that. */
+const GROUPS = `for device in /sys/bus/pci/devices/*; do
+  case $(readlink -f $device) in
+  */pci0000:40/*) bus=40 ;;
+  */pci0000:80/*) bus=80 ;;
+  *) continue ;;
+  esac
+  echo "$bus $(basename "$(readlink -f $device/iommu_group)") $(cat $device/iommu_group/type)"
+done`;
 /** A disk image, and a boot of a distribution's own kernel under emulation beside other work. */
 const START_MS = 60 * 60_000;
 
@@ -29,6 +38,18 @@ describe('a virtual server with two sockets', () => {
       /pass devices .*providers: (?:[^;]+ at 0000:4\d:[^;]+), (?:[^;]+ at 0000:8\d:[^;]+);/,
     );
     expect(enrolled.stdout).toMatch(/pass paths .*predicted: 2 BUS_ADDR, 2 NOT_SUPPORTED/);
+  });
+
+  it('has an IOMMU, and a group of its own for what lies in each socket', async () => {
+    const groups = (await site.shell(GROUPS)).trim().split('\n');
+    expect(
+      groups.every((line) => /^(?:40|80) \d+ identity$/.test(line)),
+      groups.join('; '),
+    ).toBe(true);
+    const of = (bus: string): string[] => groups.filter((line) => line.startsWith(bus));
+    expect([of('40').length > 0, of('80').length > 0]).toEqual([true, true]);
+    const numbers = (bus: string): Set<string | undefined> => new Set(of(bus).map((line) => line.split(' ')[1]));
+    expect([...numbers('40')].filter((group) => numbers('80').has(group))).toEqual([]);
   });
 
   describe('with a job on one pair of each kind', () => {
