@@ -280,19 +280,6 @@ struct ibv_mr *region_pinned(size_t length)
 	return region(memory, length, ACCESS_ALL);
 }
 
-static uint64_t pagemap_entry(const void *address)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	REQUIRE(fd >= 0, "open /proc/self/pagemap: %m");
-	REQUIRE(pread(fd, &entry, sizeof(entry),
-		      (uintptr_t)address / PAGE * sizeof(entry)) ==
-		sizeof(entry), "read /proc/self/pagemap: %m");
-	close(fd);
-	return entry;
-}
-
 bool page_present(const void *address)
 {
 	return pagemap_entry(address) >> 63 & 1;
