@@ -55,6 +55,8 @@ describe('kernel builds', () => {
     await page.getByRole('heading', { name: 'base', exact: true }).waitFor();
     await page.getByText('No patch: the untouched base 7.2.13').waitFor();
     await page.getByText('The selftests timers were not built: posix_timers.c:7: unknown type <b>x</b>').waitFor();
+    await page.getByText("does not build: toy.c:12: implicit declaration of function 'vm_flags_set'").waitFor();
+    await page.getByText('built (84.4 MiB); a machine loads nvidia, nvidia-uvm').waitFor();
   });
 
   it('show their series: each patch unfolds by a click that the address keeps, and is fetched then only', async () => {

@@ -250,7 +250,7 @@ export class SampleBuilds {
       error: null,
       createdAt: run.createdAt,
       manifest,
-      drivers: name === 'my-series' && manifest !== null ? DRIVERS : [],
+      drivers: name === 'base' ? DRIVERS : [],
       run: { state: run.state, trigger: `${run.trigger.kind}, ${run.trigger.detail}` },
       configFile: null,
       fragment: null,

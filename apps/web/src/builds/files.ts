@@ -26,6 +26,7 @@ const KERNEL: readonly (readonly [path: string, what: string])[] = [
   ['System.map', 'addresses of its symbols'],
   ['vmlinuz', 'the kernel as it is booted'],
   ['modules.tar', 'its modules'],
+  ['devel.tar.gz', 'what drivers from outside of the tree are built against'],
 ];
 
 const LOGS: Readonly<Record<LogStream, string>> = {
