@@ -11,12 +11,16 @@ it('lists the files of a kernel in the order people ask for them, then those of 
       config: file(3),
       'suites/a/data.bin': file(1),
       'modules.tar': file(5),
+      'debug/vmlinux': file(70),
+      'devel.tar.gz': file(12),
     },
   });
   expect(kernel.map(({ path, sizeBytes }) => [path, sizeBytes])).toEqual([
     ['config', 3],
     ['vmlinuz', 9],
     ['modules.tar', 5],
+    ['devel.tar.gz', 12],
+    ['debug/vmlinux', 70],
   ]);
   expect(suites.map(({ path }) => path)).toEqual(['suites/a/data.bin', 'suites/b']);
   expect(fileNameOf('suites/a/data.bin')).toBe('data.bin');

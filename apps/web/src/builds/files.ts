@@ -1,4 +1,11 @@
-import type { AttemptDetail, BundleManifest, LogStream } from '@peerlab/contracts';
+import {
+  type AttemptDetail,
+  type BundleManifest,
+  GCOV_NOTES_FILE,
+  type LogStream,
+  MUTANTS_FILE,
+  SERIES_DIFF_FILE,
+} from '@peerlab/contracts';
 
 /** A file of a kernel bundle that can be downloaded. */
 export interface KernelFile {
@@ -27,7 +34,13 @@ const KERNEL: readonly (readonly [path: string, what: string])[] = [
   ['vmlinuz', 'the kernel as it is booted'],
   ['modules.tar', 'its modules'],
   ['devel.tar.gz', 'what drivers from outside of the tree are built against'],
+  ['sources.gz', 'where its functions are in the source'],
+  [SERIES_DIFF_FILE, 'what its series changes'],
+  [GCOV_NOTES_FILE, 'what the compiler noted of its lines'],
+  [MUTANTS_FILE, 'the mutants that it carries'],
 ];
+const DEBUG_FOLDER = 'debug/';
+const SUITES_FOLDER = 'suites/';
 
 const LOGS: Readonly<Record<LogStream, string>> = {
   serial: 'serial console',
@@ -37,7 +50,7 @@ const LOGS: Readonly<Record<LogStream, string>> = {
   build: 'output of the build',
 };
 
-/** The files that a bundle lists: those of the kernel first, and those that its test suites bring, by path. */
+/** The files that a bundle lists: those of the kernel first, its debug information last, and those that its test suites bring, by path. */
 export function filesOfBundle({ files }: Pick<BundleManifest, 'files'>): {
   kernel: KernelFile[];
   suites: KernelFile[];
@@ -46,11 +59,13 @@ export function filesOfBundle({ files }: Pick<BundleManifest, 'files'>): {
     const file = Object.hasOwn(files, path) ? files[path] : undefined;
     return file === undefined ? [] : [{ path, what, ...file }];
   });
-  const own = new Set(KERNEL.map(([path]) => path));
-  const suites = Object.entries(files)
-    .filter(([path]) => !own.has(path))
-    .map(([path, file]) => ({ path, what: 'test suite', ...file }))
-    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const below = (folder: string, what: string): KernelFile[] =>
+    Object.entries(files)
+      .filter(([path]) => path.startsWith(folder))
+      .map(([path, file]) => ({ path, what, ...file }))
+      .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const suites = below(SUITES_FOLDER, 'test suite');
+  kernel.push(...below(DEBUG_FOLDER, 'debug information'));
   return { kernel, suites };
 }
 
