@@ -134,7 +134,7 @@ ${printIfThere(custom)}`;
 /** Longest message of GRUB that is quoted, in characters. */
 const MESSAGE_MAX = 300;
 /** GRUB 2.12 and later put the place in its source before a message. */
-const ERROR = /^error: (?:[\w./-]{1,200}:\d{1,6}:)?(.+)$/;
+const ERROR = /^error: (?:[\w./-]{1,200}:\d{1,6}:)?/;
 
 /**
  * How GRUB says that an image was refused for its signature: by shim (with Debian's, Fedora's and GRUB's own loader of Linux), by GRUB's
@@ -153,8 +153,10 @@ export function readGrubLine(text: string): LoaderLine | null {
   const line = text.trim();
   if (line.startsWith(LOADING)) return { kind: 'loading' };
   if (line.startsWith(NOT_LOADED)) return { kind: 'not-loaded' };
-  const message = ERROR.exec(line)?.[1]?.trim();
-  if (message === undefined) return null;
+  const beginning = ERROR.exec(line)?.[0];
+  if (beginning === undefined) return null;
+  const message = line.slice(beginning.length).trim();
+  if (message === '') return null;
   const words = cleanText(message.endsWith('.') ? message.slice(0, -1) : message, MESSAGE_MAX);
   return UNTRUSTED.some((known) => message.includes(known))
     ? { kind: 'error', message: words, isUntrusted: true }
