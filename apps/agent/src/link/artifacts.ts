@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { reconnectPauseMs } from '@peerlab/client';
@@ -64,8 +64,9 @@ export function createHttpArtifacts(settings: { controller: string; readToken: (
           },
         });
         try {
-          const target = createWriteStream(temporary, { flags: 'wx' });
-          await pipeline(Readable.fromWeb(response.body as never), hashing, target);
+          // Open before the stream can fail: a file that the stream opens by itself may appear after it was removed.
+          const target = await open(temporary, 'wx');
+          await pipeline(Readable.fromWeb(response.body as never), hashing, target.createWriteStream());
           const seen = hash.digest('hex');
           if (seen !== sha256) throw new Error(`arrived damaged: sha256 is ${seen}`);
           await rename(temporary, path);

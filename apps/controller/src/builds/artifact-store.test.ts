@@ -55,6 +55,15 @@ describe('an upload', () => {
     expect(left()).toEqual([]);
   });
 
+  it('leaves nothing when its first piece is too large, which may be known before the file is open', async () => {
+    const store = new ArtifactStore(folder, 1000);
+    const tries = Array.from({ length: 300 }, () => store.put(sha256, Readable.from([Buffer.alloc(2000)])));
+    for (const ended of await Promise.allSettled(tries)) {
+      expect(ended).toMatchObject({ status: 'rejected', reason: { status: 413 } });
+    }
+    expect(left()).toEqual([]);
+  });
+
   it('of the right size and digest is stored', async () => {
     expect(await new ArtifactStore(folder, 1000, 50).put(sha256, Readable.from([content]))).toBe(1000);
     expect(left()).toEqual([sha256]);

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream, type ReadStream, type Stats } from 'node:fs';
+import type { ReadStream, Stats } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
@@ -100,15 +100,11 @@ export class ArtifactStore {
       },
     });
     try {
-      await pipeline(content, meter, createWriteStream(partial, { flags: 'wx', mode: FILE_MODE }));
+      // Open before the stream can fail: a file that the stream opens by itself may appear after it was removed.
+      const file = await open(partial, 'wx', FILE_MODE);
+      await pipeline(content, meter, file.createWriteStream({ flush: true }));
       const seen = hash.digest('hex');
       if (seen !== sha256) throw digestMismatch(sha256, seen);
-      const file = await open(partial, 'r+');
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
       await rename(partial, target);
       return sizeBytes;
     } catch (error) {
