@@ -115,11 +115,13 @@ export class QmpConnection {
 
   /**
    * Runs a command.
+   * @param args its arguments, as QEMU names them
    * @returns its `return` value
    * @throws QmpError when QEMU refuses it, does not answer in time or goes away; the reason of the signal
    */
-  async command(execute: string, signal?: AbortSignal): Promise<unknown> {
-    return this.#answer(execute, (id) => this.#socket.write(`${JSON.stringify({ execute, id })}\n`), signal);
+  async command(execute: string, signal?: AbortSignal, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const send = (id: number): boolean => this.#socket.write(`${JSON.stringify({ execute, arguments: args, id })}\n`);
+    return this.#answer(execute, send, signal);
   }
 
   close(): void {

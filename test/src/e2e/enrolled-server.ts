@@ -77,8 +77,10 @@ export class ServerRuns {
     return { ...rest, builds: builds.map((build) => ({ ...build, config: SERVER, ...series })) };
   }
 
-  async submit(spec: RunSpec): Promise<string> {
-    return (await this.site.client.call('submitRun', { body: { yaml: JSON.stringify(spec) } })).id;
+  /** @param spec as the run file of a person, which may have a suite in it */
+  async submit(spec: RunSpec | string): Promise<string> {
+    const yaml = typeof spec === 'string' ? spec : JSON.stringify(spec);
+    return (await this.site.client.call('submitRun', { body: { yaml } })).id;
   }
 
   get(run: string): Promise<RunDetail> {

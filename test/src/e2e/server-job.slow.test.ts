@@ -2,7 +2,10 @@ import type { AttemptDetail, RunDetail } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BareSite, Ended } from './bare-site.js';
 import { ENROL_MS, enrolServer, expectEnrolled, RUN_MS, SERVER, ServerRuns } from './enrolled-server.js';
+import { deafenReset, unplug } from './server-hardware.js';
 import { awaitEnd, runToTheEnd, wholeLog } from './started-farm.js';
+
+const NO_SYSRQ = 'mount --bind /dev/null /proc/sysrq-trigger';
 
 describe('a server, from the config of an agent that has no machine', () => {
   let site: BareSite;
@@ -107,6 +110,14 @@ describe('a server, from the config of an agent that has no machine', () => {
       RUN_MS,
     );
 
+    /** A run of the same kernel with a suite of two minutes that is not the farm's. */
+    const scriptSpec = async (name: string, script: string) => ({
+      ...(await runs.spec()),
+      suites: [{ name, script, limitSeconds: 120 }],
+    });
+    const runScript = async (name: string, script: string): Promise<RunDetail> =>
+      runToTheEnd(site.client, JSON.stringify(await scriptSpec(name, script)), RUN_MS);
+
     /** The end of the first attempt, without another one after it. */
     async function endOf(run: string): Promise<AttemptDetail> {
       await site.client.call('setMachine', {
@@ -197,21 +208,97 @@ describe('a server, from the config of an agent that has no machine', () => {
     );
 
     it.each([
-      ['left by sysrq', [], ['a reboot by sysrq']],
-      ['reset by its BMC', ['mount --bind /dev/null /proc/sysrq-trigger'], ['a reboot by sysrq', 'a reset']],
+      ['left by sysrq', [], ['a reboot by sysrq'], null],
+      ['reset by its BMC', [NO_SYSRQ], ['a reboot by sysrq', 'a reset'], null],
+      [
+        'taken its power where the BMC says yes to a reset and does nothing',
+        [NO_SYSRQ],
+        ['a reboot by sysrq', 'a reset', 'a time without power'],
+        deafenReset,
+      ],
     ])(
       'a kernel under test that does not reboot is %s',
-      async (_, alsoBroken, rungs) => {
+      async (_, alsoBroken, rungs, alsoFaulty) => {
+        const mend = await alsoFaulty?.(site);
         // What the order to reboot calls does nothing, and says that it did.
         const script = ['set -e', 'mount --bind /bin/true "$(readlink -f /bin/systemctl)"', ...alsoBroken].join('\n');
-        const spec = { ...(await runs.spec()), suites: [{ name: 'deaf', script, limitSeconds: 120 }] };
-        const ended = await runToTheEnd(site.client, JSON.stringify(spec), RUN_MS);
+        const ended = await runScript('deaf', script);
+        await mend?.();
         expect(ended.verdict).toBe('pass');
         const last = await runs.lastTestOf(ended);
         const climbed = await runs.said(last, /^restore: a (?:reboot by sysrq|reset|time without power), /);
         expect(climbed.map((line) => /^restore: ([a-z ]+),/.exec(line)?.[1])).toEqual(rungs);
         expect(climbed.at(-1)).toMatch(/ \S+ answers after \d+/);
         await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'a device that no reset brings back is there again after a time without power',
+      async () => {
+        const device = '/sys/bus/pci/devices/$P2P_CLIENT';
+        const script = `test -e ${device} && echo it is there; while test -e ${device}; do sleep 0.2; done; echo it is gone`;
+        const run = await runs.submit(JSON.stringify(await scriptSpec('unplugged', script)));
+        const isThere = async ({ id }: AttemptDetail): Promise<boolean> =>
+          (await wholeLog(site.client, id, 'test')).some(({ text }) => text.includes('it is there'));
+        await runs.firstAttempt(run, 'the script', isThere);
+        await unplug(site, 'edu');
+        const last = await runs.lastTestOf(await awaitEnd(site.client, run, RUN_MS));
+        expect(last.results.find(({ suite }) => suite === 'unplugged')).toMatchObject({ verdict: 'pass' });
+        expect(
+          await runs.said(last, /^restore: s-uefi lost devices: .*; once more after a time without power$/),
+        ).toHaveLength(1);
+        expect(await runs.said(last, /^restore: a time without power, \S+ answers after/)).toHaveLength(1);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    it.each([
+      [
+        'waits in the kernel for ever',
+        'fsfreeze --freeze /; echo never >/var/tmp/never',
+        /^ran past its limit of 120 s; the machine was reset$/,
+      ],
+      [
+        'takes the network away',
+        `ip link set "$(ip -o route get 10.0.2.2 | sed 's/.* dev \\([^ ]*\\) .*/\\1/')" down; sleep 600`,
+        /^the machine did not answer any more, and was reset$/,
+      ],
+    ])(
+      'a test that %s is timed out, and the server reset',
+      async (_, script, reason) => {
+        const last = await runs.lastTestOf(await runScript('stuck', script));
+        expect(last.failure).toBeNull();
+        expect(last.results.filter(({ suite }) => suite === 'stuck')).toMatchObject([
+          { verdict: 'timeout', reason: expect.stringMatching(reason) },
+        ]);
+        expect(await runs.said(last, /^power: resetting s-uefi$/)).toHaveLength(1);
+        await runs.expectRestored(last);
+      },
+      RUN_MS,
+    );
+
+    it(
+      'a selection that a test made and locked is not booted, and the next attempt says what is locked',
+      async () => {
+        const grubenv = '/boot/grub/grubenv';
+        const script = `set -e; grub-editenv ${grubenv} set next_entry=peerlab-candidate; chattr +i ${grubenv}`;
+        const ended = await runScript('locks', script);
+        expect(ended.verdict).toBe('pass');
+        const last = await runs.lastTestOf(ended);
+        expect(await runs.said(last, /^restore: the selection could not be cleared: .*grubenv/)).toHaveLength(1);
+        await runs.expectRestored(last);
+        const first = await endOf(await runs.submit(await runs.spec()));
+        await site.shell(`chattr -i ${grubenv}`);
+        expect(first.failure).toMatchObject({
+          class: 'infrastructure',
+          stage: 'prepare',
+          message: expect.stringMatching(/grubenv cannot be written/),
+        });
+        expect(first.kernels.map(({ phase }) => phase)).not.toContain('candidate');
+        expect(first.restored).toBe(true);
       },
       RUN_MS,
     );

@@ -28,6 +28,7 @@ export class MachineConnection {
   #current: Booted | null = null;
   /** boot_id of the kernel that was told to reboot: its answer does not mean that the machine has rebooted. */
   #leaving: string | null = null;
+  #lastBootId: string | null = null;
   /** It was rebooted or reset, by this attempt or the process before: it may be booting. */
   #mayBoot = false;
 
@@ -42,6 +43,11 @@ export class MachineConnection {
   /** The current connection; null when there is none or it broke. */
   get session(): Session | null {
     return this.#current === null || this.#current.session.lost.aborted ? null : this.#current.session;
+  }
+
+  /** boot_id of the kernel that answered last; null before the first answer. */
+  get lastBootId(): string | null {
+    return this.#lastBootId;
   }
 
   /** The current connection; throws when there is none or it broke. */
@@ -78,6 +84,7 @@ export class MachineConnection {
         const kernel = await identifyKernel(session, signal);
         if (kernel.bootId !== previousBootId) {
           this.#current = { session, kernel };
+          this.#lastBootId = kernel.bootId;
           this.#leaving = null;
           return this.#current;
         }

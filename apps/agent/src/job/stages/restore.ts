@@ -125,6 +125,8 @@ async function climb(
   for (let rung = rungs.shift(); rung !== undefined; rung = rungs.shift()) {
     context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
     context.connection.leave();
+    // A BMC may say yes and do nothing: the kernel that runs now is no answer to the rung.
+    const before = context.connection.lastBootId;
     const at = performance.now();
     const ended = (how: string): void => {
       const text = `${rung.what}, ${how} after ${formatSeconds(performance.now() - at)}`;
@@ -144,7 +146,7 @@ async function climb(
     if (rung.act === null) return true;
     context.connection.forgetReboot();
     try {
-      const { kernel } = await context.connection.awaitBoot(null, () => context.recoverMs, signal);
+      const { kernel } = await context.connection.awaitBoot(before, () => context.recoverMs, signal);
       ended(`${kernel.release} answers`);
     } catch (late) {
       if (signal.aborted) ended('cut off while it was awaited');
