@@ -56,15 +56,17 @@ give_up() {
 }
 # explain -- what the log says.
 explain() {
-	local why
+	local class why
 	cat "$log" >&2
 	blame_builder "$log" "$work"
+	IFS=$'\x1f' read -r class _ _ why _ < <("$here/explain-build.pl" "$log" "$from")
+	[ "$class" != infrastructure ] || fail_infrastructure "$why" "install it on the builder"
 	why=$(why_not_built "$log" "$from")
 	give_up "${why//"$from/"/}"
 }
-# names TAR|FOLDER -- the modules there, as the kernel writes their names, sorted.
+# names -- the modules among the paths on stdin, as the kernel writes their names, sorted.
 names() {
-	{ if [ -d "$1" ]; then find "$1" -type f; else tar -tf "$1"; fi; } | sed -n 's|.*/\([^/]*\)\.ko[^/]*$|\1|p' | tr - _ | sort -u
+	sed -n 's|.*/\([^/]*\)\.ko[^/]*$|\1|p' | tr - _ | sort -u
 }
 
 recipe=$("$here/driver-recipes.pl" --driver "$driver") || give_up "$recipe"
@@ -77,6 +79,8 @@ release=$(head -c 200 "$devel/include/config/kernel.release" 2>/dev/null) || rel
 [[ $release =~ ^[A-Za-z0-9._+-]{1,64}$ ]] || give_up "the devel part of the bundle does not say of which kernel it is"
 cp -rL "$driver" "$from"
 
+# The folder has another name each time, and build-ids are digests of what names it.
+export KCFLAGS="-ffile-prefix-map=$work=/peerlab" KAFLAGS="-ffile-prefix-map=$work=/peerlab"
 make_args=(-C "$devel" CC=gcc)
 if [ -f "$from/build.sh" ]; then
 	(cd "$from" && KERNEL_SOURCE=$devel KERNEL_RELEASE=$release CC=gcc nice bash ./build.sh) </dev/null >"$log" 2>&1 || explain
@@ -88,12 +92,15 @@ nice make "${make_args[@]}" M="$from/$folder" INSTALL_MOD_DIR="updates/peerlab/$
 cat "$log" >&2
 made=lib/modules/$release/updates/peerlab/$name
 [ -d "$stage/$made" ] || give_up "modules_install put nothing into updates/peerlab/$name"
-names "$stage/$made" >"$work/built"
+find "$stage/$made" -type f | names >"$work/built"
 for module in $modules; do
 	grep -qxF "${module//-/_}" "$work/built" || give_up "the module $module of its driver.json was not built"
 done
-# In updates/ it would go before the kernel's own, which is what is tested.
-own=$(comm -12 "$work/built" <(names "$bundle/modules.tar") | sed -n 1p)
+# In updates/ it would go before the kernel's own, which is what is tested; and one that is built in is not loaded at all.
+builtin=lib/modules/$release/modules.builtin
+tar -tf "$bundle/modules.tar" >"$work/own" 2>"$log" || explain
+! grep -qxF "$builtin" "$work/own" || tar -xOf "$bundle/modules.tar" "$builtin" >>"$work/own" 2>"$log" || explain
+own=$(comm -12 "$work/built" <(names <"$work/own") | sed -n 1p)
 [ -z "$own" ] || give_up "the module $own is one of the kernel's own"
 tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w --mtime=@0 -cf "$out/driver.tar" "$made" 2>"$log" ||
 	{ cat "$log" >&2; blame_builder "$log" "$out"; fail_infrastructure "cannot write driver.tar" "free disk space"; }

@@ -20,7 +20,7 @@ my $MAX_BYTES = 65536;
 sub recipe {
 	my ($file) = @_;
 	my $wrong = sub { return { error => "driver.json: $_[0]" } };
-	return $wrong->("it has more than $MAX_BYTES bytes") if -s $file > $MAX_BYTES;
+	return $wrong->("it has more than $MAX_BYTES bytes") if (-s $file // 0) > $MAX_BYTES;
 	open(my $in, '<', $file) or return $wrong->("it cannot be read: $!");
 	my $recipe = eval { JSON::PP->new->decode(do { local $/; <$in> }) };
 	return $wrong->('it is no JSON object') if ref $recipe ne 'HASH';
@@ -50,12 +50,12 @@ if (@ARGV != 1 || !-d $ARGV[0]) {
 	exit 2;
 }
 my $json = JSON::PP->new->canonical->ascii;
-for my $file (sort glob("\Q$ARGV[0]\E/*/driver.json")) {
-	my ($name) = $file =~ m{([^/]*)/driver\.json\z};
+for my $folder (grep { -d } sort glob("\Q$ARGV[0]\E/*")) {
+	my ($name) = $folder =~ m{([^/]*)\z};
 	if ($name !~ /\A[a-z0-9][a-z0-9-]{0,39}\z/) {
 		(my $shown = $name) =~ s/[^ -~]/?/g;
 		print STDERR "the driver '$shown' is left out: expected up to 40 small letters, digits and - as the name of its folder\n";
 		next;
 	}
-	print $json->encode({ name => $name, %{recipe($file)} }), "\n";
+	print $json->encode({ name => $name, %{recipe("$folder/driver.json")} }), "\n";
 }

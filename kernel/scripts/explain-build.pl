@@ -70,7 +70,7 @@ sub error_in {
 	return ['compile', in_tree($1), undef, 'there is no such configuration in the tree'] if /^cat: (\S+\.config): No such file/;
 	# a tool that the builder lacks
 	return ['infrastructure', '', undef, "the command '$1' is missing"]
-		if m{^(?:/bin/sh|/bin/bash|sh|bash|/usr/bin/\w+)(?:: line)?:? ?\d*: (\w[\w.+-]*): (?:command )?not found$} || m{^make(?:\[\d+\])?: (\w[\w.+-]*): (?:Command not found|No such file or directory)$};
+		if m{^(?:[\w./-]{1,200}: (?:line )?\d{1,6}|(?:/bin/)?(?:ba)?sh): (\w[\w.+-]*): (?:command )?not found$} || m{^make(?:\[\d+\])?: (\w[\w.+-]*): (?:Command not found|No such file or directory)$};
 	# make itself
 	return ['compile', in_tree($1), $2, $3] if /^(\S*(?:Makefile|Kbuild|\.mk)\S*):(\d+): \*\*\* (.*?)\s*Stop\.$/;
 	return ['compile', '', undef, $1] if /^make(?:\[\d+\])?: \*\*\* (No rule to make target .*?)\.?\s*(?:Stop\.)?$/;

@@ -12,6 +12,7 @@ trap 'rm -rf "$work"' EXIT
 # The devel part of the toy.  As the kernel's: what was built is listed in modules.order,
 # and goes where it is told.
 mkdir -p "$work/devel/include/config" "$work/bundle" "$work/out" "$work/own/lib/modules/7.3.99/kernel/drivers"
+echo kernel/drivers/pci/built-in-one.ko >"$work/own/lib/modules/7.3.99/modules.builtin"
 echo 7.3.99 >"$work/devel/include/config/kernel.release"
 cat >"$work/devel/Makefile" <<'MAKE'
 modules:
@@ -81,6 +82,31 @@ driver shadow '{"version":"1","modules":["own_one"]}' own_one.c
 build shadow
 [ $status -eq 11 ] && [[ $said == *"the module own_one is one of the kernel's own"* ]]; result drivers.none_replaces_a_module_of_the_kernel $? "$said"
 
+driver shadow '{"version":"1","modules":["built_in_one"]}' built_in_one.c
+build shadow
+[ $status -eq 11 ] && [[ $said == *"the module built_in_one is one of the kernel's own"* ]]; result drivers.none_replaces_what_is_built_in $? "$said"
+
+cp "$work/bundle/modules.tar" "$work/kept"
+echo 'no archive' >"$work/bundle/modules.tar"
+build toy-gpu
+[ $status -eq 11 ] && [ -z "$built" ]; result drivers.need_the_list_of_modules $? "$status $said"
+mv "$work/kept" "$work/bundle/modules.tar"
+
+for tool in 'flexx -o x.c' 'sh -c flexx'; do
+	driver tool '{"version":"1","modules":["tool"]}' tool.c
+	echo "$tool" >"$work/drivers/tool/build.sh"
+	build tool
+	[ $status -eq 12 ] && [[ $said == *'"class":"infrastructure","detail":"the command '"'flexx'"' is missing"'* ]]
+	result "drivers.a_missing_tool_is_no_fault_of_theirs.${tool%% *}" $? "$status $said"
+done
+
+# The compiler's own name for a file would tell the folder.
+driver where '{"version":"1","modules":["where"]}' where.c
+echo "printf '%s' \"\$KCFLAGS\" | sed 's/=.*=/=x=/' >where.ko && echo where.ko >modules.order" >"$work/drivers/where/build.sh"
+build where
+[ "$(tar -xOf "$work/out/driver.tar" lib/modules/7.3.99/updates/peerlab/where/where.ko)" = '-ffile-prefix-map=x=/peerlab' ]
+result drivers.name_no_folder_of_the_build $? "$said"
+
 driver other '{"version":"1","modules":["missing"]}' there.c
 build other
 [ $status -eq 11 ] && [[ $said == *'the module missing of its driver.json was not built'* ]]; result drivers.every_named_module_is_built $? "$said"
@@ -121,6 +147,9 @@ refused a_folder_outside '{"version":"1","modules":["x"],"folder":"a/../../b"}' 
 refused an_absolute_folder '{"version":"1","modules":["x"],"folder":"/etc"}' 'folder: expected'
 
 refused a_module_that_is_null '{"version":"1","modules":[null]}' 'modules: expected'
+
+mkdir "$work/drivers/empty"
+contains recipes.a_folder_without_one_is_said "$(recipes)" '{"error":"driver.json: it cannot be read: No such file or directory","name":"empty"}'
 
 mkdir -p "$work/drivers/Bad Name"
 echo '{"version":"1","modules":["x"]}' >"$work/drivers/Bad Name/driver.json"

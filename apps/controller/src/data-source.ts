@@ -47,6 +47,7 @@ import { Terminals1767714830000 } from './migrations/1767714830000-terminals.js'
 import { PathPrediction1767801230000 } from './migrations/1767801230000-path-prediction.js';
 import { MachineCheckRuns1767888640000 } from './migrations/1767888640000-machine-check-runs.js';
 import { DriverBuilds1767975000000 } from './migrations/1767975000000-driver-builds.js';
+import { BundleDigest1768061400000 } from './migrations/1768061400000-bundle-digest.js';
 import { Reservations1767714820000 } from './migrations/1767714820000-reservations.js';
 import { MachineHealth1767512340000 } from './migrations/1767512340000-machine-health.js';
 import { HardwareAlarms1767512350000 } from './migrations/1767512350000-hardware-alarms.js';
@@ -182,6 +183,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       PathPrediction1767801230000,
       MachineCheckRuns1767888640000,
       DriverBuilds1767975000000,
+      BundleDigest1768061400000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 
 /** Folders of kernel/ that go into the key of a kernel (build-bundle.sh); its series is apart, and drivers are built by themselves. */
 const FOLDERS = ['config', 'module', 'scripts', 'selftests'] as const;
@@ -24,20 +24,34 @@ export function readRecipe(kernelDir: string): string {
 /** Scripts of kernel/scripts that a driver is built by. */
 const DRIVER_SCRIPTS = ['build-driver.sh', 'driver-recipes.pl', 'report.sh', 'suites.sh', 'explain-build.pl'] as const;
 
+/** The kernel that a driver is built against. */
+export interface DriverKernel {
+  /** Of its bundle. */
+  key: string;
+  /** Of the bundle's devel part: two builds of one key may differ. */
+  develSha256: string;
+}
+
 /**
- * Key of a driver: digest of its source below kernel/drivers with its name, of what builds it, and of the kernel's devel part.
- * Throws as `readRecipe`.
+ * Key of a driver: digest of its source with its name, of what builds it, and of the kernel. Drivers of kernels with different keys never
+ * share one: what a series makes of its devel part is no word on another kernel. Throws as `readRecipe`.
+ * @param folder the driver, whose name is that of the folder
  */
-export function driverKey(kernelDir: string, name: string, develSha256: string): string {
-  const hash = createHash('sha256').update(`driver ${name}\ndevel ${develSha256}\n`);
-  hashFolder(hash, kernelDir, join(kernelDir, 'drivers', name));
+export function driverKey(kernelDir: string, folder: string, { key, develSha256 }: DriverKernel): string {
+  const hash = createHash('sha256').update(`driver ${basename(folder)}\nkernel ${key}\ndevel ${develSha256}\n`);
+  hashFolder(hash, folder, folder);
   for (const script of DRIVER_SCRIPTS) hash.update(`${script}\0${digestOf(join(kernelDir, 'scripts', script))}\n`);
   hashTools(hash);
   return hash.digest('hex');
 }
 
-function hashFolder(hash: Hash, kernelDir: string, folder: string): void {
-  for (const file of filesOf(folder)) hash.update(`${relative(kernelDir, file)}\0${digestOf(file)}\n`);
+/** Names, contents, which files are programs, and where links lead. */
+function hashFolder(hash: Hash, top: string, folder: string): void {
+  for (const file of filesOf(folder)) {
+    const is = lstatSync(file);
+    const what = is.isSymbolicLink() ? `link ${readlinkSync(file)}` : digestOf(file);
+    hash.update(`${relative(top, file)}\0${what}${is.mode & 0o100 ? ' program' : ''}\n`);
+  }
 }
 
 function hashTools(hash: Hash): void {
@@ -46,7 +60,7 @@ function hashTools(hash: Hash): void {
 
 function filesOf(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
 }

@@ -46,13 +46,15 @@ modules_install:
 endif
 `;
 
+const DEVEL_LIST = 'scripts/package/install-extmod-build';
+
 const TREE: Readonly<Record<string, string>> = {
   Makefile: MAKEFILE,
   Kbuild: '',
   Kconfig: 'config PCI_P2PDMA\n\tbool\n\nconfig HSA_AMD_P2P\n\tbool\n',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
   // As the kernel's: what it takes to build a module, and which kernel it is for.
-  'scripts/package/install-extmod-build':
+  [DEVEL_LIST]:
     '#!/bin/sh\nmkdir -p "$1/include/config" && cp Makefile "$1/" && echo "7.3.99$LOCALVERSION" >"$1/include/config/kernel.release"\n',
   'scripts/diffconfig': '#!/bin/sh\necho " MODULE_SIG y -> n"\necho "+TOY y"\n',
   'init/main.c': 'int start;\n',
@@ -143,10 +145,10 @@ export function addToyBase(
 /** Writes the source of the toy, as a checkout of somebody's repository has it. */
 export const writeToySource = (folder: string): void => writeTree(folder, TREE);
 
-/** A mail that changes a file of the toy from `before` to `after`, both whole. */
-export function toyPatch(subject: string, file: string, before: string | null, after: string): string {
+/** A mail that changes a file of the toy from `before` to `after`, both whole; null: there is none. */
+export function toyPatch(subject: string, file: string, before: string | null, after: string | null): string {
   const lines = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
-  const [old, now] = [lines(before ?? ''), lines(after)];
+  const [old, now] = [lines(before ?? ''), lines(after ?? '')];
   const range = (count: number): string => (count === 0 ? '0,0' : `1,${count}`);
   return [
     'From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001',
@@ -157,8 +159,9 @@ export function toyPatch(subject: string, file: string, before: string | null, a
     'Why.',
     '---',
     ...(before === null ? [`diff --git a/${file} b/${file}`, 'new file mode 100644'] : []),
+    ...(after === null ? [`diff --git a/${file} b/${file}`, 'deleted file mode 100755'] : []),
     before === null ? '--- /dev/null' : `--- a/${file}`,
-    `+++ b/${file}`,
+    after === null ? '+++ /dev/null' : `+++ b/${file}`,
     `@@ -${range(old.length)} +${range(now.length)} @@`,
     ...old.map((line) => `-${line}`),
     ...now.map((line) => `+${line}`),
@@ -172,6 +175,10 @@ export function toyPatch(subject: string, file: string, before: string | null, a
 /** A patch that puts make syntax in front of the toy's Makefile: it runs at every call of make. */
 export const toyMakefilePatch = (subject: string, text: string): string =>
   toyPatch(subject, 'Makefile', MAKEFILE, `${text}\n${MAKEFILE}`);
+
+/** A patch that removes the list of what drivers from outside of the tree need. */
+export const toyWithoutDevelPatch = (subject: string): string =>
+  toyPatch(subject, DEVEL_LIST, TREE[DEVEL_LIST] ?? '', null);
 
 /** A patch that makes this of the toy's one C file. */
 export const toyCodePatch = (subject: string, code: string): string =>

@@ -24,6 +24,7 @@ import { BundleCache, sha256OfFile } from './bundle-cache.js';
 import { DriverBuilds } from './driver-builds.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
 import { KernelBuilder, type KernelRequest, type SeriesArgument, isTrusted } from './kernel-builder.js';
+import { DEVEL_FILE, MODULES_FILE } from './modules-archive.js';
 import { ScriptFailed } from './script-failed.js';
 import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
@@ -142,7 +143,8 @@ class BuildJob {
           manifest,
           this.#signal,
         );
-      const drivers = await this.#drivers(builder, manifest, here ? () => Promise.resolve(out) : fetched);
+      const local = async (): Promise<string> => ((await this.#isSame(out, manifest)) ? out : fetched());
+      const drivers = await this.#drivers(builder, manifest, local);
       this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true, ...recipe, ...drivers });
       for (const stage of ['build', 'upload'] as const) this.#skip(stage, 'stored already');
       return;
@@ -169,6 +171,20 @@ class BuildJob {
     const builds = new DriverBuilds(this.#settings, builder.drivers(), say, this.#signal);
     const drivers = await builds.build({ manifest, bundle });
     return drivers.length === 0 ? {} : { drivers };
+  }
+
+  /** Whether drivers find in a folder what the manifest names: another builder's build of the same key may differ. */
+  async #isSame(folder: string, { files }: BundleManifest): Promise<boolean> {
+    const now = new Date();
+    try {
+      // No other build removes it now.
+      await utimes(folder, now, now);
+      for (const name of [DEVEL_FILE, MODULES_FILE])
+        if ((await sha256OfFile(join(folder, name))) !== files[name]?.sha256) return false;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** What strangers sent is not even read outside of a sandbox. */

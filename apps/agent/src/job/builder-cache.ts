@@ -146,7 +146,7 @@ const KEPT_BUNDLES = 128;
 
 /** Removes the finished bundles that were not uploaded in the longest time; the controller has them. */
 export async function trimBuiltBundles(folder: string, keep = KEPT_BUNDLES): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  const names = (await orIfAbsent(readdir(folder), [])).filter((name) => /^[0-9a-f]{64}$/.test(name));
   if (names.length <= keep) return;
   const aged = await Promise.all(
     names.map(async (name) => ({ name, usedAt: (await orIfAbsent(stat(join(folder, name)), { mtimeMs: 0 })).mtimeMs })),

@@ -28,7 +28,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Bundles kept on the agent's disk, about 10 MB each; far more than jobs that run at once. */
+/** Bundles kept on the agent's disk, about 20 MB each; far more than jobs that run at once. */
 const KEPT_BUNDLES = 32;
 
 /** What a tar archive adds to one file, in bytes: header, long name with its own header, padding; rounded up. */

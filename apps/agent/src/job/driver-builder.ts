@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@peerlab/runtime';
@@ -17,19 +16,24 @@ const READ_RECIPES_MS = 60_000;
 
 const SCRIPT = 'build-driver.sh';
 /** Where the sandbox shows things. */
-const INSIDE = { kernel: '/farm/kernel', bundle: '/bundle', out: '/out' };
+const INSIDE = { kernel: '/farm/kernel', drivers: '/farm/drivers', bundle: '/bundle', out: '/out' };
 
 export interface DriverBuilderSettings {
   /** The lab's folder kernel/ as it was when the attempt began. */
   kernelFolder: string;
+  /** Copies of the drivers, see copy-drivers.ts, and what is wrong with those that have none. */
+  driversFolder: string;
+  wrong: ReadonlyMap<string, string>;
   /** Of the attempt. */
   folder: string;
   limits: BuildLimits;
 }
 
-/** Reads and builds the out-of-tree drivers in kernel/drivers, by the scripts of kernel/scripts. */
+/** Reads and builds the out-of-tree drivers of a lab, by the scripts of kernel/scripts. */
 export class DriverBuilder {
   readonly kernelFolder: string;
+  readonly driversFolder: string;
+  readonly #wrong: ReadonlyMap<string, string>;
   readonly #folder: string;
   readonly #limits: BuildLimits;
   readonly #sandbox: ToolSandbox | null;
@@ -38,12 +42,14 @@ export class DriverBuilder {
 
   /** @param sandbox null where there is none; then only the farm's own kernels are built here */
   constructor(
-    { kernelFolder, folder, limits }: DriverBuilderSettings,
+    { kernelFolder, driversFolder, wrong, folder, limits }: DriverBuilderSettings,
     sandbox: ToolSandbox | null,
     handlers: BuildScriptHandlers,
     signal: AbortSignal,
   ) {
     this.kernelFolder = kernelFolder;
+    this.driversFolder = driversFolder;
+    this.#wrong = wrong;
     this.#folder = folder;
     this.#limits = limits;
     this.#sandbox = sandbox;
@@ -53,14 +59,12 @@ export class DriverBuilder {
 
   /** What the drivers say of themselves; nothing of them runs. @throws JobFailure `infrastructure` */
   async recipes(): Promise<DriverRecipe[]> {
-    const folder = join(this.kernelFolder, 'drivers');
-    if (!existsSync(folder)) return [];
     const script = join(this.kernelFolder, 'scripts/driver-recipes.pl');
     const limits = { timeoutMs: READ_RECIPES_MS, signal: this.#signal };
-    const { code, stdout, stderr } = await runProgram(script, [folder], limits);
+    const { code, stdout, stderr } = await runProgram(script, [this.driversFolder], limits);
     if (code !== 0) throw new JobFailure('infrastructure', `kernel/drivers cannot be read: ${stderr.trim()}`);
     for (const line of stderr.split('\n')) if (line !== '') this.#handlers.onLine(line, false);
-    return parseRecipes(stdout);
+    return parseRecipes(stdout, this.#wrong);
   }
 
   /**
@@ -73,8 +77,10 @@ export class DriverBuilder {
     const out = await mkdtemp(join(this.#folder, 'driver-'));
     const sandbox = this.#sandbox;
     if (sandbox === null) {
-      const command = ['nice', '-n', '10', ...commandOf(name, { kernel: this.kernelFolder, bundle, out })];
-      const end = await runBuildScript({ command }, this.#handlers, this.#signal);
+      const places = { kernel: this.kernelFolder, drivers: this.driversFolder, bundle, out };
+      const command = ['nice', '-n', '10', ...commandOf(name, places)];
+      const stop = AbortSignal.any([this.#signal, AbortSignal.timeout(BUILD_MS)]);
+      const end = await runBuildScript({ command }, this.#handlers, stop);
       if (end.code !== 0) throw new ScriptFailed(SCRIPT, end);
       return out;
     }
@@ -85,6 +91,7 @@ export class DriverBuilder {
       environment: {},
       readOnly: [
         { from: this.kernelFolder, to: INSIDE.kernel },
+        { from: join(this.driversFolder, name), to: join(INSIDE.drivers, name) },
         { from: bundle, to: INSIDE.bundle },
       ],
       writable: [{ from: out, to: INSIDE.out }],
@@ -98,12 +105,12 @@ export class DriverBuilder {
   }
 }
 
-const commandOf = (name: string, { kernel, bundle, out }: typeof INSIDE): string[] => [
+const commandOf = (name: string, { kernel, drivers, bundle, out }: typeof INSIDE): string[] => [
   `${kernel}/scripts/${SCRIPT}`,
   '--bundle',
   bundle,
   '--driver',
-  `${kernel}/drivers/${name}`,
+  `${drivers}/${name}`,
   '--out',
   out,
 ];

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent, DriverBuild } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { toyMakefilePatch } from '../fake/toy-kernel.js';
+import { toyMakefilePatch, toyWithoutDevelPatch } from '../fake/toy-kernel.js';
 import { BUILDS_MS, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
 type Built = Extract<AttemptEvent, { type: 'built' }>;
@@ -43,6 +43,8 @@ function store({ manifest, bundle }: Built): void {
   toy.stored = { manifest, bundle, missingPatches: [] };
   toy.downloads.set(bundle.sha256, toy.uploads.get(bundle.sha256) ?? '');
 }
+
+const kept = (): string[] => readdirSync(join(toy.settings.cacheDir, 'drivers'));
 
 const timesBuilt = (build: ToyBuild, name: string): number =>
   build.log('agent').split(`drivers: building the driver ${name} `).length - 1;
@@ -135,6 +137,111 @@ describe('the drivers that a lab put beside the kernel', { timeout: BUILDS_MS },
     expect(drivers).toMatchObject([
       { name: 'sound', archive: null, error: expect.stringContaining('is not accepted') },
     ]);
-    expect(readdirSync(join(toy.settings.cacheDir, 'drivers')).filter((name) => name.startsWith('part-'))).toEqual([]);
+    // Nor kept: another kernel with the same devel part, or the next build of this one, is not told of it.
+    expect(kept()).toEqual([]);
+  });
+
+  it('that do not build are tried again after a day: the builder may have lacked a program', async () => {
+    put('broken', 'bad', '#include <no/such.h>\n');
+    await toy.build([]);
+    expect(timesBuilt(await toy.build([]), 'broken')).toBe(0);
+    const longAgo = new Date(Date.now() - 25 * 60 * 60_000);
+    for (const key of kept()) utimesSync(join(toy.settings.cacheDir, 'drivers', key, 'error.txt'), longAgo, longAgo);
+    expect(timesBuilt(await toy.build([]), 'broken')).toBe(1);
+  });
+
+  it('are built against the bundle that the controller holds, where the one here is another', async () => {
+    const first = builtOf(await toy.build([]));
+    store(first);
+    const here = join(toy.settings.cacheDir, 'bundles', first.manifest.key);
+    writeFileSync(join(here, 'devel.tar.gz'), 'of another build with the same key');
+    put('sound', 'toy_gpu');
+    expect(builtOf(await toy.build([])).drivers).toMatchObject([{ name: 'sound', error: null }]);
+  });
+});
+
+const RUN_OUT = "echo 'ld: final link failed: No space left on device' >&2; exit 1\n";
+
+describe('trouble with a driver fails no kernel, also on a builder that has none yet', { timeout: BUILDS_MS }, () => {
+  const file = (name: string, content: string): void =>
+    writeFileSync(join(toy.settings.kernelDir, 'drivers/only', name), content);
+
+  it.each<[string, () => void, RegExp]>([
+    ['its driver.json is wrong', () => file('driver.json', '{'), /^driver\.json: it is no JSON object/],
+    [
+      'its driver.json is missing',
+      () => rmSync(join(toy.settings.kernelDir, 'drivers/only/driver.json')),
+      /^driver\.json: it cannot be read/,
+    ],
+    [
+      'the builder runs out of disk',
+      () => file('build.sh', RUN_OUT),
+      /^it could not be built this time: the disk is full/,
+    ],
+    [
+      'the builder lacks a program',
+      () => file('build.sh', 'flexx -o x.c\n'),
+      /^it could not be built this time: the command 'flexx' is missing/,
+    ],
+    [
+      'a link leads out',
+      () => link('/etc/passwd', 'more.c'),
+      /^more\.c is a link to \/etc\/passwd, which is not in its folder/,
+    ],
+    [
+      'a link leads nowhere',
+      () => link('no/such', 'build'),
+      /^build is a link to no\/such, which is not in its folder/,
+    ],
+    ['its archive is not taken', refuseUpload, /^it could not be built this time: no room for it/],
+  ])('where %s', async (_, spoil, error) => {
+    put('only', 'toy_gpu');
+    spoil();
+    const build = await toy.build([]);
+    expect(builtOf(build).drivers).toMatchObject([
+      { name: 'only', archive: null, error: expect.stringMatching(error) },
+    ]);
+    expect(build.events.at(-1)).toMatchObject({ type: 'finished', failure: null });
+  });
+
+  function link(target: string, name: string): void {
+    symlinkSync(target, join(toy.settings.kernelDir, 'drivers/only', name));
+  }
+
+  function refuseUpload(): void {
+    const own = { ...toy.settings.artifacts };
+    toy.settings.artifacts.upload = async (digest, path, ...more) => {
+      if (path.endsWith('driver.tar')) throw new Error('no room for it');
+      await own.upload(digest, path, ...more);
+    };
+  }
+
+  it('where the tree has no list of what drivers need', async () => {
+    put('only', 'toy_gpu');
+    const build = await toy.build([{ mbox: toyWithoutDevelPatch('an older tree') }]);
+    expect(builtOf(build).drivers).toMatchObject([
+      { name: 'only', key: null, error: expect.stringMatching(/^the bundle has no devel part/) },
+    ]);
+    expect(build.events.at(-1)).toMatchObject({ type: 'finished', failure: null });
+  });
+
+  it('where there are more than a builder takes', async () => {
+    for (let at = 0; at < 33; at += 1) put(`d${at}`, 'x');
+    const build = await toy.build([]);
+    expect(builtOf(build).drivers).toBeUndefined();
+    expect(build.log('agent')).toContain(
+      'drivers: none is built: kernel/drivers of the builder has 33 drivers; 32 at most are built',
+    );
+    expect(build.events.at(-1)).toMatchObject({ type: 'finished', failure: null });
+  });
+
+  it('and links within it are followed', async () => {
+    put('only', 'toy_gpu');
+    rmSync(join(toy.settings.kernelDir, 'drivers/only/toy_gpu.c'));
+    mkdirSync(join(toy.settings.kernelDir, 'drivers/only/src'));
+    file('src/own.c', 'int x;\n');
+    link('src/own.c', 'toy_gpu.c');
+    const build = await toy.build([]);
+    expect(builtOf(build).drivers).toMatchObject([{ name: 'only', error: null }]);
   });
 });

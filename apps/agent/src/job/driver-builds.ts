@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BundleManifest, DRIVER_MAX_BYTES, type DriverBuild, UNBUILT_ERROR_MAX } from '@peerlab/contracts';
+import { orIfAbsent } from '@peerlab/runtime';
 import { ArchiveError, readPlainFolder } from '../archive/index.js';
 import { driverKey } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
@@ -20,6 +21,11 @@ const ARCHIVE = 'driver.tar';
 const ERROR = 'error.txt';
 /** Drivers that a builder keeps, of all kernels together. */
 const KEPT_DRIVERS = 128;
+/** What a driver does not build for may have been a program that the builder lacked: it is tried again after a day. */
+const ERROR_KEPT_MS = 24 * 60 * 60_000;
+/** Of folders that are being written, and how old they get at most. */
+const PART = 'part-';
+const LEFT_MS = 24 * 60 * 60_000;
 
 export interface DriverBuildsSettings {
   cacheDir: string;
@@ -57,7 +63,16 @@ export class DriverBuilds {
 
   /** @returns what became of each; archives are stored with the controller */
   async build(target: DriverTarget): Promise<DriverBuild[]> {
-    const recipes = await this.#builder.recipes();
+    let recipes: DriverRecipe[];
+    try {
+      recipes = await this.#builder.recipes();
+      if (recipes.length === 0) return [];
+      await this.#tidy();
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      this.#say(`none is built: ${messageOf(error)}`);
+      return [];
+    }
     const builds: DriverBuild[] = [];
     for (const recipe of recipes) {
       const made = await this.#one(recipe, target);
@@ -68,12 +83,21 @@ export class DriverBuilds {
       );
       builds.push(made);
     }
-    if (recipes.length > 0) await trimBuiltBundles(this.#folder, KEPT_DRIVERS);
     return builds;
   }
 
   get #folder(): string {
     return join(this.#settings.cacheDir, 'drivers');
+  }
+
+  /** Makes room, and removes what an agent left that died. */
+  async #tidy(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await trimBuiltBundles(this.#folder, KEPT_DRIVERS);
+    for (const name of await readdir(this.#folder)) {
+      const path = join(this.#folder, name);
+      if (name.startsWith(PART) && (await ageOf(path)) > LEFT_MS) await rm(path, { recursive: true, force: true });
+    }
   }
 
   async #one(recipe: DriverRecipe, target: DriverTarget): Promise<DriverBuild> {
@@ -95,76 +119,80 @@ export class DriverBuilds {
         'the bundle has no devel part: its tree has no scripts/package/install-extmod-build, which older ones lack',
         null,
       );
-    const key = driverKey(this.#builder.kernelFolder, name, devel.sha256);
-    const kept = join(this.#folder, key);
+    let key: string | null = null;
     try {
+      const { kernelFolder, driversFolder } = this.#builder;
+      key = driverKey(kernelFolder, join(driversFolder, name), {
+        key: target.manifest.key,
+        develSha256: devel.sha256,
+      });
+      const kept = join(this.#folder, key);
+      if ((await ageOf(join(kept, ERROR))) > ERROR_KEPT_MS) await rm(kept, { recursive: true, force: true });
       if (!existsSync(kept)) await this.#make(recipe, target, kept);
+      const now = new Date();
+      await utimes(kept, now, now);
+      const archive = join(kept, ARCHIVE);
+      if (!existsSync(archive)) return unbuilt(await readFile(join(kept, ERROR), 'utf8'), key);
+      const [sha256, { size: sizeBytes }] = [await sha256OfFile(archive), await stat(archive)];
+      await this.#settings.artifacts.upload(sha256, archive, sizeBytes, this.#signal);
+      return { name, version, modules, key, archive: { sha256, sizeBytes }, error: null };
     } catch (error) {
       this.#signal.throwIfAborted();
-      // The builder's trouble, which is no word on the driver: it is tried again with the next build.
+      // What a kernel's makefiles did to it is not kept, and the builder's trouble is no word on the driver: the next build tries again.
+      if (error instanceof ArchiveError) return unbuilt(`what its build left is not accepted: ${error.message}`, key);
       return unbuilt(`it could not be built this time: ${messageOf(error)}`, key);
     }
-    const now = new Date();
-    await utimes(kept, now, now);
-    const archive = join(kept, ARCHIVE);
-    if (!existsSync(archive)) return unbuilt(await readFile(join(kept, ERROR), 'utf8'), key);
-    const [sha256, { size: sizeBytes }] = [await sha256OfFile(archive), await stat(archive)];
-    await this.#settings.artifacts.upload(sha256, archive, sizeBytes, this.#signal);
-    return { name, version, modules, key, archive: { sha256, sizeBytes }, error: null };
   }
 
-  /** Leaves `kept` with the archive or the reason. @throws Error where neither is known */
+  /**
+   * Leaves `kept` with the archive, or with the reason why it does not build.
+   * @throws ArchiveError for an archive that is not accepted; another Error where nothing is known
+   */
   async #make(recipe: DriverRecipe, { manifest, bundle }: DriverTarget, kept: string): Promise<void> {
     this.#say(`building the driver ${recipe.name} ${recipe.version}`);
-    const built = await this.#built(recipe, await bundle(), manifest);
-    await mkdir(this.#folder, { recursive: true });
-    if ('folder' in built) {
-      await takeOver(built.folder);
-      return put(built.folder, kept);
-    }
-    const folder = await mkdtemp(join(this.#folder, 'part-'));
-    await writeFile(join(folder, ERROR), built.why);
-    await put(folder, kept);
-  }
-
-  /** The folder of a checked archive, or why there is none. */
-  async #built(
-    recipe: DriverRecipe,
-    bundle: string,
-    manifest: BundleManifest,
-  ): Promise<{ folder: string } | { why: string }> {
+    const from = await bundle();
+    let built: string;
     try {
-      const folder = await this.#builder.build(recipe.name, bundle);
-      const problem = await problemOf(folder, recipe, manifest);
-      return problem === null ? { folder } : { why: problem };
+      built = await this.#builder.build(recipe.name, from);
     } catch (error) {
-      if (error instanceof ScriptFailed && error.end.error?.class === 'compile') return { why: error.end.error.detail };
-      throw error instanceof ScriptFailed ? troubleOf(error) : error;
+      if (!(error instanceof ScriptFailed)) throw error;
+      if (error.end.error?.class !== 'compile') throw troubleOf(error);
+      const folder = await mkdtemp(join(this.#folder, PART));
+      await writeFile(join(folder, ERROR), error.end.error.detail);
+      return put(folder, kept);
     }
+    await checkArchive(built, recipe, manifest);
+    await takeOver(built);
+    await put(built, kept);
   }
 }
 
-/** Nothing that is said of an archive by the build itself is believed: a kernel's makefiles ran in it. */
-async function problemOf(folder: string, recipe: DriverRecipe, { release }: BundleManifest): Promise<string | null> {
-  try {
-    const { files } = await readPlainFolder(folder, {
-      limits: { entries: 1, fileBytes: DRIVER_MAX_BYTES, totalBytes: DRIVER_MAX_BYTES, nameBytes: 64, depth: 1 },
-      refuse: (name) => (name === ARCHIVE ? null : `the build of a driver leaves ${ARCHIVE} alone`),
-    });
-    if (!files.has(ARCHIVE)) return `its build left no ${ARCHIVE}`;
-    await walkDriver(join(folder, ARCHIVE), release, recipe);
-    return null;
-  } catch (error) {
-    if (error instanceof ArchiveError) return `what its build left is not accepted: ${error.message}`;
-    throw error;
-  }
+/**
+ * Nothing that is said of an archive by the build itself is believed: a kernel's makefiles ran in it.
+ * @throws ArchiveError
+ */
+async function checkArchive(folder: string, recipe: DriverRecipe, { release }: BundleManifest): Promise<void> {
+  const { files } = await readPlainFolder(folder, {
+    limits: { entries: 1, fileBytes: DRIVER_MAX_BYTES, totalBytes: DRIVER_MAX_BYTES, nameBytes: 64, depth: 1 },
+    refuse: (name) => (name === ARCHIVE ? null : `the build of a driver leaves ${ARCHIVE} alone`),
+  });
+  if (!files.has(ARCHIVE)) throw new ArchiveError(`there is no ${ARCHIVE}`);
+  await walkDriver(join(folder, ARCHIVE), release, recipe);
 }
 
-/** Another build of the same key may have been faster. */
+/** Another build of the same key may have been faster, or be at it. */
 async function put(folder: string, kept: string): Promise<void> {
-  if (existsSync(kept)) await rm(folder, { recursive: true, force: true });
-  else await rename(folder, kept);
+  try {
+    await rename(folder, kept);
+  } catch (error) {
+    if (!existsSync(kept)) throw error;
+    await rm(folder, { recursive: true, force: true });
+  }
 }
+
+/** In milliseconds; 0 where there is nothing. */
+const ageOf = async (path: string): Promise<number> =>
+  Date.now() - (await orIfAbsent(stat(path), { mtimeMs: Number.POSITIVE_INFINITY })).mtimeMs;
 
 /** A script that ended without a word on the driver. */
 function troubleOf({ end: { code, error, lastStderrLine } }: ScriptFailed): JobFailure {

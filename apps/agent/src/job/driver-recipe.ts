@@ -11,12 +11,22 @@ const DriverRecipe = z.object({
 });
 export type DriverRecipe = z.infer<typeof DriverRecipe>;
 
-/** Reads the output of driver-recipes.pl. Throws JobFailure `infrastructure` when there are too many drivers. */
-export function parseRecipes(text: string): DriverRecipe[] {
+/**
+ * Reads the output of driver-recipes.pl.
+ * @param wrong drivers that it does not know of, and what is wrong with each
+ * @returns all of them, by name
+ * @throws JobFailure `infrastructure` when there are too many drivers
+ */
+export function parseRecipes(text: string, wrong: ReadonlyMap<string, string>): DriverRecipe[] {
   const lines = text.split('\n').filter((line) => line !== '');
-  if (lines.length > DRIVERS_MAX) {
-    const why = `kernel/drivers of the builder has ${lines.length} drivers`;
+  const count = lines.length + wrong.size;
+  if (count > DRIVERS_MAX) {
+    const why = `kernel/drivers of the builder has ${count} drivers`;
     throw new JobFailure('infrastructure', `${why}; ${DRIVERS_MAX} at most are built`);
   }
-  return lines.map((line) => DriverRecipe.parse(JSON.parse(line)));
+  const named = [...wrong].filter(([name]) => DriverName.safeParse(name).success);
+  return [
+    ...lines.map((line) => DriverRecipe.parse(JSON.parse(line))),
+    ...named.map(([name, error]) => DriverRecipe.parse({ name, error })),
+  ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

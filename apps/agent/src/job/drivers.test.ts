@@ -180,3 +180,29 @@ it('with a module of the kernel’s own name is refused', async () => {
     ),
   });
 });
+
+it('that cannot be fetched is the lab’s trouble', async () => {
+  await setUp({
+    driverBuilds: (release) => ({ ...builtAs((of) => archive(of, TOY.modules))(release), archives: new Map() }),
+  });
+  expect((await run()).failure).toMatchObject({
+    class: 'infrastructure',
+    message: expect.stringMatching(/^the driver toy-gpu cannot be fetched: /),
+  });
+});
+
+it('with a module of another driver of its machine is the lab’s trouble: its config names both', async () => {
+  const both: FakeLabOptions['driverBuilds'] = (release) => {
+    const first = builtAs((of) => archive(of, TOY.modules))(release);
+    const second = builtAs((of) => archive(of, TOY.modules, 'updates/peerlab/toy-twin'))(release);
+    return {
+      drivers: [...first.drivers, ...second.drivers.map((driver) => ({ ...driver, name: 'toy-twin' }))],
+      archives: new Map([...first.archives, ...second.archives]),
+    };
+  };
+  await setUp({ driverBuilds: both, drivers: ['toy-gpu', 'toy-twin'] });
+  expect((await run()).failure).toMatchObject({
+    class: 'infrastructure',
+    message: expect.stringMatching(/^two drivers of this machine .*: toy-twin: the module toy is there already: /),
+  });
+});

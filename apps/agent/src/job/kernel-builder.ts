@@ -13,6 +13,7 @@ import { messageOf } from '../error-message.js';
 import { RULE_SCRIPT, ruleIn } from '../path-rule/index.js';
 import { BaseKernels } from './base-kernels.js';
 import { BuilderCache } from './builder-cache.js';
+import { copyDrivers } from './copy-drivers.js';
 import { DriverBuilder } from './driver-builder.js';
 import { JobFailure } from './failure.js';
 import { KernelSources, type PreparedSource, type SourceSettings, type TreeSource } from '../source/index.js';
@@ -102,12 +103,14 @@ const FRAGMENT_FILE = 'fragment.config';
 
 /** Parts of the repository's kernel/ folder that a build reads. */
 const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'scripts', 'selftests'];
-/** Out-of-tree drivers that a lab may have put there, and what other bases take. */
-const OPTIONAL_PARTS = ['drivers', 'rebased'];
+/** What other bases take. */
+const OPTIONAL_PARTS = ['rebased'];
 
 /** Runs the scripts of kernel/scripts for one attempt, each in a sandbox. */
 export class KernelBuilder {
   #steps = 0;
+  /** Out-of-tree drivers that were not taken, and why. */
+  #wrongDrivers: ReadonlyMap<string, string> = new Map();
 
   readonly #settings: KernelBuilderSettings;
   readonly #account: BuildAccount | null;
@@ -306,7 +309,13 @@ export class KernelBuilder {
   drivers(): DriverBuilder {
     const sandbox = this.noSandbox === null ? this.#toolSandbox() : null;
     return new DriverBuilder(
-      { kernelFolder: join(this.#folder, 'kernel'), folder: this.#folder, limits: this.#settings.limits },
+      {
+        kernelFolder: join(this.#folder, 'kernel'),
+        driversFolder: join(this.#folder, 'drivers'),
+        wrong: this.#wrongDrivers,
+        folder: this.#folder,
+        limits: this.#settings.limits,
+      },
       sandbox,
       this.#handlers,
       this.#signal,
@@ -445,7 +454,10 @@ export class KernelBuilder {
       // A link would lead to a place that the sandbox does not show.
       await cp(join(this.#settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
     }
-    await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
+    // Beside it: no build of a kernel sees the drivers.
+    const drivers = join(this.#folder, 'drivers');
+    this.#wrongDrivers = await copyDrivers(join(this.#settings.kernelDir, 'drivers'), drivers);
+    await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', to, drivers]);
   }
 
   /** A folder that the build may write into. */

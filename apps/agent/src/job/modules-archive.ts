@@ -10,7 +10,10 @@ export const DEVEL_FILE = 'devel.tar.gz';
 /** The plain file in a folder of modules on a machine that says that it is ours; holds the bundle's key. */
 export const MODULES_MARK = '.peerlab';
 
-/** A distribution's kernel has some 6000 modules and folders, ours has a few hundred. */
+/**
+ * A distribution's kernel has some 6000 modules and folders, ours has a few hundred. A module is read into memory, one at a time; the
+ * largest, of GPUs, have about 100 MB.
+ */
 const LIMITS: ArchiveLimits = {
   entries: 30_000,
   fileBytes: 256 * 1024 * 1024,
@@ -18,9 +21,6 @@ const LIMITS: ArchiveLimits = {
   nameBytes: 1024,
   depth: 24,
 };
-
-/** Largest module that is read for its build-id. */
-const READ_MAX_BYTES = 64 * 1024 * 1024;
 
 /** A module of a bundle. */
 export interface BundleModule {
@@ -59,9 +59,11 @@ export async function walkModules(
       if (kind === 'file') files += 1;
       const module = /([^/]+)\.ko$/.exec(name)?.[1];
       if (kind !== 'file' || module === undefined || !names.has(moduleName(module))) continue;
-      const chunks: Buffer[] = [];
-      if (entry.sizeBytes <= READ_MAX_BYTES) for await (const chunk of entry.content()) chunks.push(chunk);
-      found.set(moduleName(module), { file: name, buildId: buildIdOfElf(Buffer.concat(chunks)) });
+      // In one piece: joining pieces would take the memory of a large one twice.
+      const content = Buffer.alloc(entry.sizeBytes);
+      let at = 0;
+      for await (const chunk of entry.content()) at += chunk.copy(content, at);
+      found.set(moduleName(module), { file: name, buildId: buildIdOfElf(content) });
     }
     if (files === 0) throw new ArchiveError(`it has no file below ${root}`);
     return found;

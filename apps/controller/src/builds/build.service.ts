@@ -38,13 +38,13 @@ const STORED_FILE = pick(columnsOf(Artifact), 'size_bytes');
 
 /**
  * The drivers of a kernel that was built before, for a build that names its bundle: those of the newest build whose archives are
- * all still stored.
+ * all still stored, and that has an archive of each, where there is one: an error may have been the builder's trouble of that day.
  */
 const DRIVERS_OF_BUNDLE = `(select o.drivers from build o
    where o.bundle_key = n.spec ->> 'bundle' and o.drivers <> '[]' and not exists (
      select 1 from jsonb_array_elements(o.drivers) d join artifact a on a.sha256 = d #>> '{archive,sha256}'
      where a.removed_at is not null)
-   order by o.created_at desc limit 1)`;
+   order by jsonb_path_exists(o.drivers, '$[*] ? (@.archive == null)'), o.created_at desc limit 1)`;
 
 /** A build of a run to be stored. */
 export interface NewBuild {
@@ -261,18 +261,13 @@ export class BuildService {
     if (stored.size_bytes !== bundle.sizeBytes) {
       return `the bundle has ${stored.size_bytes} bytes, but its agent reported ${bundle.sizeBytes}`;
     }
-    for (const { name, archive } of drivers) {
-      if (archive === null) continue;
-      const file = await isStored(tx, archive.sha256);
-      if (file === null) return `the driver ${name} was built, but its archive was not uploaded`;
-      if (file.size_bytes !== archive.sizeBytes)
-        return `the archive of the driver ${name} has ${file.size_bytes} bytes, but its agent reported ${archive.sizeBytes}`;
-    }
+    const kept: DriverBuild[] = [];
+    for (const driver of drivers) kept.push(await withStoredArchive(tx, driver));
     const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
     if (problem !== null) return problem;
     await tx.run(
       `update build set state = 'ready', bundle_key = $2, recipe = $3, drivers = $4, error = null where id = $1`,
-      [id, manifest.key, recipe ?? null, jsonb(drivers)],
+      [id, manifest.key, recipe ?? null, jsonb(kept)],
     );
     return null;
   }
@@ -333,6 +328,19 @@ export class BuildService {
 }
 
 /** Locks the artifact's row against retention until the transaction ends; null when its file is not stored. */
+/** A kernel is as good without a driver: where the archive of one is not what its agent said, the driver has an error instead. */
+async function withStoredArchive(tx: Queries, driver: DriverBuild): Promise<DriverBuild> {
+  const { archive } = driver;
+  if (archive === null) return driver;
+  const file = await isStored(tx, archive.sha256);
+  if (file?.size_bytes === archive.sizeBytes) return driver;
+  const error =
+    file === null
+      ? 'it was built, but its archive was not uploaded'
+      : `its archive has ${file.size_bytes} bytes, but its agent reported ${archive.sizeBytes}`;
+  return { ...driver, archive: null, error };
+}
+
 function isStored(tx: Queries, sha256: string): Promise<RowOf<typeof STORED_FILE> | null> {
   return tx.one(STORED_FILE, 'select size_bytes from artifact where sha256 = $1 and removed_at is null for share', [
     sha256,

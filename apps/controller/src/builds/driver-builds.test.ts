@@ -89,14 +89,27 @@ describe('a driver that was built against a kernel', () => {
     expect(await removed()).not.toContain(digest(ARCHIVE));
   });
 
-  it('whose archive was not uploaded is not believed, and neither is the build', async () => {
-    await build('first', [TOY]);
-    const [listed] = await farm.call('listBuilds', {});
-    expect(listed?.error).toMatchObject({
-      class: 'infrastructure',
-      detail: 'the driver toy was built, but its archive was not uploaded',
-    });
-    expect(listed?.state).not.toBe('ready');
+  it('whose archive was not uploaded is not believed; the kernel is as good', async () => {
+    const other = Buffer.from('modules of another');
+    await farm.upload(digest(other), other);
+    const odd = { ...TOY, name: 'odd', archive: { sha256: digest(other), sizeBytes: 1 } };
+    await build('first', [TOY, odd]);
+    expect(driversOf(await agent.take('test'))).toEqual([
+      { ...TOY, archive: null, error: 'it was built, but its archive was not uploaded' },
+      { ...odd, archive: null, error: `its archive has ${other.length} bytes, but its agent reported 1` },
+    ]);
+  });
+
+  it('is not lost to later runs by a build of a day on which it could not be built', async () => {
+    await farm.upload(digest(ARCHIVE), ARCHIVE);
+    const { key } = await build('kernel', [TOY]);
+    await agent.events(await agent.take('test'), 0, finished);
+    const failed = { ...TOY, archive: null, error: 'it could not be built this time' };
+    expect((await build('kernel', [failed])).key).toBe(key);
+    await agent.events(await agent.take('test'), 0, finished);
+    const yaml = JSON.stringify({ name: 'later', builds: [{ name: 'b', bundle: key }] });
+    await farm.call('submitRun', { body: { yaml } });
+    expect(driversOf(await agent.take('test'))).toEqual([TOY]);
   });
 
   it('needs the kernel: whoever has a build may read those that the farm built, but none that was registered', async () => {

@@ -41,6 +41,7 @@ export class ArtifactFolderRow {
 /** A kernel bundle by its content key; many builds may share one. */
 @Entity('bundle')
 @Index('bundle_newest', ['createdAt', 'key'])
+@Index('bundle_sha256', ['sha256'])
 export class Bundle {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'bundle_pkey' })
   key: string;

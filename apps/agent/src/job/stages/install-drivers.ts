@@ -6,6 +6,7 @@ import { ArchiveError } from '../../archive/index.js';
 import { output, quote, script } from '../../machine/command.js';
 import type { Session } from '../../machine/protocols.js';
 import type { AttemptContext, InstalledPaths } from '../attempt-context.js';
+import { messageOf } from '../../error-message.js';
 import { JobFailure } from '../failure.js';
 import { type BundleModule, driverFolder, walkDriver } from '../modules-archive.js';
 
@@ -23,8 +24,8 @@ export function driversOf({ machine, work }: AttemptContext): BuiltDriver[] {
 
 /**
  * Puts the machine's drivers beside the modules of the bundle, which are installed, and notes what they bring, so that what is
- * loaded is proven. Throws JobFailure `request` for an archive that has anything but the driver's own folder, or a module that the
- * kernel itself has.
+ * loaded is proven. Throws JobFailure: `request` for an archive that has anything but the driver's own folder, or a module that the
+ * kernel itself has; `infrastructure` for a module that two drivers have, and an archive that cannot be fetched.
  */
 export async function installDrivers(context: AttemptContext, session: Session, upload: Upload): Promise<void> {
   const drivers = driversOf(context);
@@ -36,7 +37,10 @@ export async function installDrivers(context: AttemptContext, session: Session, 
     for (const driver of drivers) {
       const { name, archive } = driver;
       const file = join(folder, `${name}.tar`);
-      await bundles.download(archive.sha256, file, DRIVER_MAX_BYTES, signal);
+      await bundles.download(archive.sha256, file, DRIVER_MAX_BYTES, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw new JobFailure('infrastructure', `the driver ${name} cannot be fetched: ${messageOf(error)}`);
+      });
       context.bundleModules = withModules(context.bundleModules, await modulesOf(file, driver, release), driver);
       await upload(file, `the driver ${name}`, `${paths.folder}/${archiveOf(name)}`, archive.sha256);
       await output(session, script('unpack-driver', { release, name }, installDriverScript(paths, release, name)), {
@@ -70,7 +74,13 @@ function withModules(
 ): ReadonlyMap<string, BundleModule> {
   for (const name of more.keys()) {
     const other = known.get(name);
-    if (other !== undefined) throw refused(driver, `the module ${name} is there already: ${other.file}`);
+    if (other === undefined) continue;
+    const why = `the module ${name} is there already: ${other.file}`;
+    if (!other.file.includes(`/${driverFolder('')}`)) throw refused(driver, why);
+    throw new JobFailure(
+      'infrastructure',
+      `two drivers of this machine cannot be put beside each other: ${driver.name}: ${why}`,
+    );
   }
   return new Map([...known, ...more]);
 }

@@ -20,7 +20,7 @@ export const DriverBuild = z
     version: z.string().max(64),
     /** What a machine loads, in this order. */
     modules: z.array(Name).max(16),
-    /** Digest of all that it is made of: the kernel's devel part, its source, the compiler. Null where its recipe is wrong. */
+    /** Digest of all that it is made of: the kernel, its source, the compiler. Null where its recipe is wrong or nothing could be read. */
     key: Sha256.nullable(),
     /** A tar of `lib/modules/RELEASE/updates/peerlab/NAME`; null = it does not build. */
     archive: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive().max(DRIVER_MAX_BYTES) }).nullable(),
