@@ -82,9 +82,9 @@ describe('a driver that was built against a kernel', () => {
     await agent.events(await agent.take('test'), 0, finished);
     await farm.sql.run(`update artifact set created_at = created_at - interval '1000 days'`);
     await farm.sql.run(`update run set ended_at = ended_at - interval '1000 days'`);
-    const removed = async (): Promise<string[]> =>
-      (await farm.call('planRetention', {})).removals.map(({ subject }) => subject);
-    expect(await removed()).toContain(digest(ARCHIVE));
+    const removals = async () => (await farm.call('planRetention', {})).removals;
+    const removed = async (): Promise<string[]> => (await removals()).map(({ subject }) => subject);
+    expect(await removals()).toContainEqual(expect.objectContaining({ subject: digest(ARCHIVE), name: 'driver toy' }));
     await farm.call('pinRun', { params: { run: runId }, body: { pinned: true } });
     expect(await removed()).not.toContain(digest(ARCHIVE));
   });

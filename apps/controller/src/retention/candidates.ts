@@ -91,13 +91,17 @@ function unusedArtifacts(queries: Queries): Promise<CandidateRow[]> {
          from build b join run r on r.id = b.run_id where b.bundle_key is not null group by 1),
        by_patch as (
          select p ->> 'sha256' as sha256, max(k.last) as last, bool_and(k.free) as free
-         from by_bundle k join bundle u on u.key = k.key, jsonb_array_elements(u.manifest -> 'series') p group by 1)
+         from by_bundle k join bundle u on u.key = k.key, jsonb_array_elements(u.manifest -> 'series') p group by 1),
+       driver as (
+         select d #>> '{archive,sha256}' as sha256, max(d ->> 'name') as name
+         from build b, jsonb_array_elements(b.drivers) d where d -> 'archive' <> 'null' group by 1)
      select a.sha256 as subject, null as trigger, 0 as lines, a.size_bytes as bytes,
        coalesce((select 'bundle ' || (u.manifest ->> 'release') from bundle u where u.sha256 = a.sha256 limit 1),
-         case when count(p.sha256) > 0 then 'patch' else 'upload' end) as name,
+         'driver ' || max(driver.name), case when count(p.sha256) > 0 then 'patch' else 'upload' end) as name,
        greatest(a.created_at, max(r.ended_at), max(p.last)) as last_used_at
      from artifact a left join used on used.sha256 = a.sha256 left join run r on r.id = used.run_id
        left join by_patch p on p.sha256 = a.sha256
+       left join driver on driver.sha256 = a.sha256
      where a.removed_at is null group by a.sha256
      having coalesce(bool_and(${FREE}) filter (where r.id is not null), true) and coalesce(bool_and(p.free), true)`,
   );
