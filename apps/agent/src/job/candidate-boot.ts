@@ -1,10 +1,10 @@
 import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { MachineError, adviceOf } from '../machine/errors.js';
-import { resetPower } from '../machine/power-ways.js';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
 import type { Session } from '../machine/protocols.js';
 import type { Booted } from './machine-connection.js';
+import { RecoveryLadder } from './recovery-ladder.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { RestoreContext } from './restore-context.js';
 
@@ -61,7 +61,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     evidenceNow();
     reader.pushLast(serial.lastWords(fromSeq) ?? '', Math.max(fromSeq, serial.next - 1));
     const { evidence } = reader;
-    const lost = { before: before.bootId, fromSeq, silentMs: performance.now() - rebootAt };
+    const lost = { fromSeq, silentMs: performance.now() - rebootAt };
     return afterDeadline(context, evidence, reader.loops, lost);
   }
   const took = formatSeconds(performance.now() - rebootAt);
@@ -186,7 +186,7 @@ async function afterDeadline(
   context: AttemptContext,
   evidence: BootEvidence,
   loops: boolean,
-  lost: { before: string; fromSeq: number; silentMs: number },
+  lost: { fromSeq: number; silentMs: number },
 ): Promise<BootOutcome> {
   const { serial, machine } = context;
   const lastWords = serial.lastWords(lost.fromSeq);
@@ -201,20 +201,20 @@ async function afterDeadline(
   );
   if (isOver(evidence)) {
     // What the console proves stands, whether the machine comes back or not: restore tries again.
-    await resetToDefault(context, lost.before).catch((error: unknown) => {
+    await resetToDefault(context).catch((error: unknown) => {
       context.signal.throwIfAborted();
       context.note(`boot: ${adviceOf(error)}`);
     });
     return evidence;
   }
   if (evidence.kind !== 'nothing') {
-    await resetToDefault(context, lost.before);
+    await resetToDefault(context);
     const fromSeq = Math.min(lost.fromSeq, Math.max(lost.fromSeq, serial.next - 1));
     if (evidence.kind === 'user-space') return { kind: 'unreachable', message, proof: evidence.message, fromSeq };
     return { kind: 'hung', message, fromSeq };
   }
   const crashed = evidence.crash === null ? '' : `, which crashed on its way down: ${evidence.crash}`;
-  const booted = await resetMachine(context, lost.before);
+  const booted = await resetMachine(context);
   if (booted.kernel.nonce === context.work.nonce) {
     context.note(`boot: the kernel before did not reboot by itself${crashed}; the candidate came up after the reset`);
     return { kind: 'candidate', booted, fromSeq: lost.fromSeq };
@@ -233,13 +233,12 @@ async function afterDeadline(
   );
 }
 
-/** Hard reset, then whatever kernel answers; throws (infrastructure) when the machine stays away. */
-async function resetMachine(
-  context: AttemptContext,
-  notBootId: string | null,
-  signal = context.signal,
-): Promise<Booted> {
-  const { machine, connection } = context;
+/**
+ * A reset, or what is harder where that does not help, then whatever kernel answers; throws (infrastructure) when the machine stays
+ * away, with all that was tried.
+ */
+async function resetMachine(context: AttemptContext, signal = context.signal): Promise<Booted> {
+  const { machine } = context;
   if (machine.power === null) {
     throw new JobFailure(
       'infrastructure',
@@ -247,26 +246,18 @@ async function resetMachine(
     );
   }
   context.note(`power: resetting ${machine.name}`);
-  const at = performance.now();
-  try {
-    await resetPower(machine, (text) => context.note(text), signal);
-    connection.forgetReboot();
-    const booted = await connection.awaitBoot(notBootId, () => context.recoverMs, signal);
-    context.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);
-    return booted;
-  } catch (error) {
+  const ladder = RecoveryLadder.up(context);
+  const climbed = await ladder.climb('', signal).catch((error: unknown) => {
     signal.throwIfAborted();
-    throw new JobFailure('infrastructure', `${machine.name} did not come back after a reset: ${adviceOf(error)}`);
-  }
+    throw new JobFailure('infrastructure', `${machine.name} was not reset: ${adviceOf(error)}`);
+  });
+  if (climbed !== null && typeof climbed === 'object') return climbed;
+  throw new JobFailure('infrastructure', `${machine.name} did not come back; tried: ${ladder.tried}`);
 }
 
-/** Hard reset, then the default kernel; throws (infrastructure) when the machine stays away. */
-export async function resetToDefault(
-  context: AttemptContext,
-  notBootId: string | null,
-  signal = context.signal,
-): Promise<Booted> {
-  const booted = await resetMachine(context, notBootId, signal);
+/** A reset, then the default kernel; throws (infrastructure) when the machine stays away. */
+export async function resetToDefault(context: AttemptContext, signal = context.signal): Promise<Booted> {
+  const booted = await resetMachine(context, signal);
   return booted.kernel.nonce === null ? booted : leaveCandidate(context, booted, signal);
 }
 

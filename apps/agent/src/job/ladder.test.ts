@@ -249,10 +249,12 @@ describe('with an outlet behind its BMC', () => {
     Object.assign(lab.machine, { power: { ...lab.machine.power, reset: refused('a reset') } });
     fake.candidateBoots = ['hang'];
     const ended = await run();
-    expect(ended.failure?.message).not.toContain('did not come back after a reset');
+    expect(ended.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
     expect(ended.restored).toBe(true);
-    expect(ended.notes).toMatch(/power: reset by power 1 \(BMC .+\) failed: .*the BMC refuses a reset/);
-    expect(ended.notes).toContain(`power: reset of v-switch ${OUTLET} was carried out`);
+    expect(ended.notes).toMatch(
+      /^power: a reset by power 1 \(BMC .+\), which failed \(.*the BMC refuses a reset\) after/m,
+    );
+    expect(ended.notes).toMatch(/^power: a reset by power 2 \(.+\), 6\.1\.0\S* answers after/m);
     expect(outlet.orders()[0]).toBe('cycle');
   });
 
@@ -276,6 +278,32 @@ describe('with an outlet behind its BMC', () => {
   });
 });
 
+describe('a candidate that hangs at boot', () => {
+  it('gets a time without power where a reset does nothing, and is judged', async () => {
+    await setUp();
+    fake.candidateBoots = ['hang'];
+    setPower({ reset: () => Promise.resolve(), cycle: works() });
+    const ended = await run();
+    expect(ended.failure).toMatchObject({
+      class: 'provisioning',
+      stage: 'boot',
+      message: expect.stringContaining('hung'),
+    });
+    expect(ended.restored).toBe(true);
+    expect(ended.notes).toMatch(/^power: a reset, no answer \(.+\) after/m);
+    expect(ended.notes).toMatch(/^power: a time without power, 6\.1\.0\S* answers after/m);
+  });
+
+  it('is not waited for when a power driver never ends', async () => {
+    await setUp();
+    fake.candidateBoots = ['hang'];
+    setPower({ reset: () => new Promise<void>(() => undefined), cycle: works() });
+    const ended = await run();
+    expect(ended.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(ended.notes).toMatch(/^power: a reset, which failed \(what the power driver was told.+\) after/m);
+  });
+});
+
 it('a way back that takes too long ends at its limit, with what was tried until then', async () => {
   await setUp({ sysrq: 'refused' });
   const never = (signal?: AbortSignal): Promise<void> =>
@@ -294,7 +322,9 @@ it('the first failure stays the reason of the attempt, whatever the way back sho
   fake.candidateBoots = ['hang'];
   const ended = await run();
   expect(ended.failure?.stage).toBe('boot');
-  expect(ended.failure?.message).not.toContain('a cycle');
+  expect(ended.failure?.message).toMatch(/^v-switch did not come back; tried: a reset, .+; a time without power, /);
+  // Which is tried when it is restored.
+  expect(ended.failure?.message).not.toContain('sysrq');
   expect(ended.restored).toBe(false);
   expect(ended.restore?.reason).toContain('the BMC refuses a cycle');
 });

@@ -31,7 +31,7 @@ export async function recoverDefault(context: AttemptContext, crashedBootId: str
     context.signal.throwIfAborted();
     if (!(error instanceof DeadlinePassed)) throw error;
     context.note(`test: ${adviceOf(error)}`);
-    await resetToDefault(context, crashedBootId);
+    await resetToDefault(context);
   }
 }
 

@@ -176,7 +176,7 @@ class Campaign {
     if (end.kind === 'crash') await recoverDefault(context, bootId);
     else {
       context.kernelLog.detach();
-      await resetToDefault(context, bootId);
+      await resetToDefault(context);
     }
     context.kernelLog.detach();
     await rebootCandidate(context);

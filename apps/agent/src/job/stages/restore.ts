@@ -1,7 +1,6 @@
 import { output, script } from '../../machine/command.js';
-import { MachineError, adviceOf } from '../../machine/errors.js';
-import { powerWays } from '../../machine/power-ways.js';
-import { DeadlinePassed, formatSeconds } from '../../timing.js';
+import { adviceOf } from '../../machine/errors.js';
+import { formatSeconds } from '../../timing.js';
 import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
@@ -12,6 +11,7 @@ import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
 import { harvestDumps } from '../kdump.js';
 import { harvestPstore } from '../pstore.js';
+import { isFenced, RecoveryLadder } from '../recovery-ladder.js';
 import type { AttemptContext } from '../attempt-context.js';
 import type { RestoreContext } from '../restore-context.js';
 import { cleanMachine } from './clean.js';
@@ -84,146 +84,30 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
   }
 }
 
-const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
-
 /**
- * Tries without a reset, then climbs: each rung is harder than the one before, and the last of a way to power is a time without it,
- * which some devices need to come back. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
+ * Tries without a reset, then climbs. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
  * says what was tried and how each ended.
  */
 async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Promise<string> {
-  let rungs = rungsOf(context);
-  const tried: string[] = [];
+  const ladder = RecoveryLadder.back(context);
   for (;;) {
     try {
       return await restoreOnce(context, signal);
     } catch (error) {
-      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw withTried(error, tried);
-      // A kernel that boots again brings no device back, and a reset seldom does.
-      if (error instanceof DevicesLost) rungs = rungs.filter(({ isHardest }) => isHardest);
-      const isUp = await climb(context, rungs, { error, tried }, signal).catch((cut: unknown) => {
-        throw withTried(cut, tried);
+      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw withTried(error, ladder);
+      if (error instanceof DevicesLost) ladder.keepHardest();
+      const climbed = await ladder.climb(adviceOf(error), signal).catch((cut: unknown) => {
+        throw withTried(cut, ladder);
       });
-      if (!isUp) throw withTried(error, tried);
+      if (climbed === null) throw withTried(error, ladder);
     }
   }
 }
 
 /** What was wrong in the end, with all that was done about it. */
-function withTried(error: unknown, tried: readonly string[]): unknown {
-  if (tried.length === 0 || isFenced(error)) return error;
-  return new Error(`${adviceOf(error)}; tried: ${tried.join('; ')}`, { cause: error });
-}
-
-/** Carries out the next rung that can be; false when none is left. */
-async function climb(
-  context: RestoreContext,
-  rungs: Rung[],
-  { error, tried }: { error: unknown; tried: string[] },
-  signal: AbortSignal,
-): Promise<boolean> {
-  for (let rung = rungs.shift(); rung !== undefined; rung = rungs.shift()) {
-    context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
-    context.connection.leave();
-    // A BMC may say yes and do nothing: the kernel that runs now is no answer to the rung.
-    const before = context.connection.lastBootId;
-    const at = performance.now();
-    const ended = (how: string): void => {
-      const text = `${rung.what}, ${how} after ${formatSeconds(performance.now() - at)}`;
-      tried.push(text);
-      context.note(`restore: ${text}`);
-    };
-    try {
-      if (rung.act !== null) await rung.act(signal);
-    } catch (failed) {
-      if (signal.aborted) ended('which was cut off');
-      signal.throwIfAborted();
-      if (isFenced(failed)) throw failed;
-      ended(`which failed (${adviceOf(failed)})`);
-      continue;
-    }
-    // A fresh disk awaits its own boot.
-    if (rung.act === null) return true;
-    context.connection.forgetReboot();
-    try {
-      const { kernel } = await context.connection.awaitBoot(before, () => context.recoverMs, signal);
-      ended(`${kernel.release} answers`);
-    } catch (late) {
-      if (signal.aborted) ended('cut off while it was awaited');
-      signal.throwIfAborted();
-      if (isFenced(late)) throw late;
-      ended(`no answer (${adviceOf(late)})`);
-      // What comes next would only wait for it again.
-      if (rungs.length > 0) continue;
-    }
-    return true;
-  }
-  return false;
-}
-
-interface Rung {
-  what: string;
-  /** null = what is tried next does it itself. */
-  act: ((signal: AbortSignal) => Promise<void>) | null;
-  /** The hardest of its way to power: what may bring a lost device back. */
-  isHardest: boolean;
-}
-
-/** What there is on this machine, the gentlest first; of several ways to its power, all that one can before the next one. */
-function rungsOf(context: RestoreContext): Rung[] {
-  const { power, disk } = context.machine;
-  const ways = powerWays(context.machine).flatMap(({ by, power: way }): Rung[] => {
-    const { cycle } = way;
-    const order = (what: string, act: PowerOrder, isHardest: boolean): Rung => ({
-      what: `${what}${by}`,
-      act: (signal) => inTime(context, act, signal),
-      isHardest,
-    });
-    return [
-      // A fresh disk begins with a reset of its own.
-      ...(disk !== null && way === power ? [] : [order('a reset', (stop) => way.reset(stop), cycle === null)]),
-      ...(cycle === null ? [] : [order('a time without power', cycle, true)]),
-    ];
-  });
-  if (disk !== null) return [{ what: 'a reset', act: null, isHardest: (power?.cycle ?? null) === null }, ...ways];
-  return [{ what: 'a reboot by sysrq', act: (signal) => rebootBySysrq(context, signal), isHardest: false }, ...ways];
-}
-
-type PowerOrder = (signal?: AbortSignal) => Promise<void>;
-
-/** A driver that never ends keeps no other rung from being tried. */
-async function inTime({ pace }: RestoreContext, order: PowerOrder, signal: AbortSignal): Promise<void> {
-  const late = new AbortController();
-  const passed = new DeadlinePassed('what the power driver was told', pace.powerMs);
-  const timer = setTimeout(() => late.abort(passed), pace.powerMs);
-  const stop = AbortSignal.any([signal, late.signal]);
-  const ends = new Promise<never>((_, reject) => {
-    stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
-  });
-  try {
-    await Promise.race([order(stop), ends]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Of the time for a machine to answer: it was waited for just before. */
-const SYSRQ_REACH = 0.25;
-
-/** Synced and read-only first: GRUB reads ext4 without its journal. The shell answers before the kernel is gone. */
-const SYSRQ = `[ -w /proc/sysrq-trigger ] || { echo "/proc/sysrq-trigger cannot be written" >&2; exit 1; }
-nohup sh -c 'sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; for key in s u; do echo $key >/proc/sysrq-trigger; sleep 2; done
-echo b >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &`;
-
-/** A kernel that answers and cannot be left in the usual way: no program of it takes part in this. */
-async function rebootBySysrq({ connection, pace, recoverMs }: RestoreContext, signal: AbortSignal): Promise<void> {
-  // The kernel that was told to reboot, and did not, is the one that is looked for.
-  connection.forgetReboot();
-  const { kernel, session } = await connection.reach(pace.reachMs * SYSRQ_REACH, signal);
-  await output(session, script('sysrq-reboot', {}, SYSRQ), { signal });
-  connection.leave();
-  connection.forgetReboot();
-  await connection.awaitBoot(kernel.bootId, () => recoverMs, signal);
+function withTried(error: unknown, { tried }: RecoveryLadder): unknown {
+  if (tried === '' || isFenced(error)) return error;
+  return new Error(`${adviceOf(error)}; tried: ${tried}`, { cause: error });
 }
 
 /** A reset does not bring every device back. */

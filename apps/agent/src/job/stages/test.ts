@@ -173,7 +173,7 @@ async function takeInterruption(
         reason: `ran past its limit of ${end.limitSeconds} s; the machine was reset`,
       });
       context.kernelLog.detach();
-      await resetToDefault(context, bootId);
+      await resetToDefault(context);
       await rebootUnlessLast(context, suite, progress);
       return;
     }
@@ -190,7 +190,7 @@ async function takeInterruption(
         });
       }
       context.kernelLog.detach();
-      await resetToDefault(context, bootId);
+      await resetToDefault(context);
       if (hasNextSuite(context, suite)) await rebootCandidate(context);
       return;
     }
@@ -211,7 +211,7 @@ async function takeInterruption(
           log,
         });
         context.kernelLog.detach();
-        await resetToDefault(context, bootId);
+        await resetToDefault(context);
         await rebootUnlessLast(context, suite, progress);
         return;
       }
