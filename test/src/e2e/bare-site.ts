@@ -9,6 +9,7 @@ import { HttpClient } from '@peerlab/client';
 import { eventually } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { cacheFolder } from '@peerlab/runtime';
+import { parseDocument } from 'yaml';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const program = (path: string): string => join(root, path);
@@ -130,6 +131,13 @@ export class BareSite {
         resolve({ code: code ?? -1, stdout: stdout.join(''), stderr: stderr.join('') });
       }),
     );
+  }
+
+  /** Writes into the config that `machine add` left how long the firmware of the server may take, as an administrator who knows it. */
+  async setFirmwareSeconds(seconds: number): Promise<void> {
+    const config = parseDocument(await readFile(this.configFile, 'utf8'));
+    config.setIn(['machines', 0, 'firmwareSeconds'], seconds);
+    await writeFile(this.configFile, config.toString());
   }
 
   /** Starts the agent of the site with the config as it stands; resolves when it knows the hardware of the server. */

@@ -11,6 +11,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const SERVER = 's-uefi';
 /** A disk image, and four boots of a distribution's own kernel under emulation beside other work. */
 export const ENROL_MS = 60 * 60_000;
+/** Of OVMF on a busy computer; it takes seconds. */
+const FIRMWARE_SECONDS = 60;
 /** A kernel of a distribution's configuration, and a test on the server. */
 export const RUN_MS = 120 * 60_000;
 
@@ -67,6 +69,8 @@ export class ServerRuns {
   async start(): Promise<void> {
     const made = await this.site.configureKernel(SERVER);
     expect(made.code, made.stderr).toBe(0);
+    // Of an unknown one it is waited for a quarter of an hour longer.
+    await this.site.setFirmwareSeconds(FIRMWARE_SECONDS);
     await this.site.startAgent();
   }
 

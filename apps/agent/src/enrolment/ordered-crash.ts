@@ -57,6 +57,10 @@ const notCarriedOut = (proof: string): MachineError =>
     'boot a default kernel with CONFIG_MAGIC_SYSRQ that is not locked down',
   );
 
+/** It was booted with panic=5: the kernel reboots, unless the firmware does not take that. */
+const REBOOTS =
+  'see that `reboot -f` works on it: some firmware needs reboot=acpi, reboot=pci or reboot=efi for its kernels';
+
 /** No kernel answers any more. What the console says of the reason, and whether a reset brings the machine back. */
 async function whyAway(
   { connection, machine, note, signal }: ActingOn,
@@ -70,16 +74,10 @@ async function whyAway(
   const { crash } = watch;
   const [why, remedy] =
     crash !== null
-      ? [`the kernel died (on its console: ${crash.title}) and did not reboot`, 'boot the default kernel with panic=10']
+      ? [`the kernel died (on its console: ${crash.title}) and did not reboot`, REBOOTS]
       : follower === undefined
-        ? [
-            'there is no console that could say whether it died',
-            'configure console:, and boot the default kernel with panic=10',
-          ]
-        : [
-            'nothing on its console says that it died: it may hang',
-            'look at its console, and boot the default kernel with panic=10',
-          ];
+        ? ['there is no console that could say whether it died', `configure console:, and ${REBOOTS}`]
+        : ['nothing on its console says that it died: it may hang', `look at its console, and ${REBOOTS}`];
   const message = `told to crash, ${machine.name} did not come back by itself: ${away}; ${why}`;
   if (machine.power === null) return new MachineError('boot-select', message, `reset it by hand; ${remedy}`, cause);
   await resetAndAwait({ connection, machine, note, signal }, bootId, limitMs);

@@ -21,6 +21,7 @@ import type { MachineRecords } from './machine-record.js';
 import type { BundleModule } from './modules-archive.js';
 import type { Pace } from './pace.js';
 import type { RestoreContext } from './restore-context.js';
+import type { WorkLimit } from './work-limit.js';
 import { SerialRecorder } from './serial-recorder.js';
 
 export type TestWork = Extract<Work, { kind: 'test' }>;
@@ -107,6 +108,8 @@ export class AttemptContext implements RestoreContext {
     readonly meetings: Meetings | null = null,
     /** What finds addresses of reports in the source; null = they are not looked up. */
     readonly symbols: Pick<KernelSymbols, 'place'> | null = null,
+    /** Of the attempt's work; null = it has none. */
+    readonly limit: WorkLimit | null = null,
   ) {
     this.signal = AbortSignal.any([stop, this.#broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;
@@ -122,6 +125,11 @@ export class AttemptContext implements RestoreContext {
     this.paths = installedPaths(work);
     const firmwareMs = machine.firmwareMs ?? pace.firmwareMs;
     this.firmware = new FirmwareTime(machine.name, firmwareMs, records, (text) => this.note(text));
+  }
+
+  /** Does what is not counted against the attempt's limit: its machine is brought back, which has limits of its own. */
+  uncounted<T>(work: () => Promise<T>): Promise<T> {
+    return this.limit === null ? work() : this.limit.apart(work);
   }
 
   get workId(): string {

@@ -113,6 +113,20 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
     expect(fake.nextEntry).toBeNull();
   });
 
+  it('the reset boots the candidate, which hangs: it is blamed, when the default kernel came back by what is harder', async () => {
+    await setUp();
+    fake.wayDown = 'hangs';
+    fake.candidateBoots = ['hang'];
+    resetEndsTheHang();
+    const { power } = lab.machine;
+    Object.assign(lab.machine, { power: { ...power, cycle: () => fake.power.reset() } });
+    const { failure, restored, notes } = await runAttempt({ recoverMs: 1_500 });
+    expect(failure).toMatchObject({ class: 'provisioning', stage: 'boot', message: expect.stringContaining('hung') });
+    expect(failure?.trouble ?? null).toBeNull();
+    expect(notes).toMatch(/^power: next is a time without power$/m);
+    expect(restored).toBe(true);
+  });
+
   it('GRUB does not see the selection: infrastructure that says so', async () => {
     await setUp();
     fake.ignoresSelection = true;

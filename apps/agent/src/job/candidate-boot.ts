@@ -62,7 +62,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     reader.pushLast(serial.lastWords(fromSeq) ?? '', Math.max(fromSeq, serial.next - 1));
     const { evidence } = reader;
     const lost = { fromSeq, silentMs: performance.now() - rebootAt };
-    return afterDeadline(context, evidence, reader.loops, lost);
+    return afterDeadline(context, evidence, reader.loops, lost, evidenceNow);
   }
   const took = formatSeconds(performance.now() - rebootAt);
   await disarmWatchdog(context, booted.session);
@@ -187,6 +187,7 @@ async function afterDeadline(
   evidence: BootEvidence,
   loops: boolean,
   lost: { fromSeq: number; silentMs: number },
+  evidenceNow: () => BootEvidence,
 ): Promise<BootOutcome> {
   const { serial, machine } = context;
   const lastWords = serial.lastWords(lost.fromSeq);
@@ -220,6 +221,13 @@ async function afterDeadline(
     return { kind: 'candidate', booted, fromSeq: lost.fromSeq };
   }
   if (booted.kernel.nonce !== null) throw otherCandidate(context, booted);
+  // A reset may have brought up the candidate, which did not answer, and what was harder the default kernel.
+  const since = evidenceNow();
+  if (isOver(since)) return since;
+  if (since.kind === 'user-space')
+    return { kind: 'unreachable', message, proof: since.message, fromSeq: since.fromSeq };
+  if (since.kind !== 'nothing')
+    return { kind: 'hung', message: 'no answer after a reset either', fromSeq: since.fromSeq };
   const isOwn = await machine.boot.pending(booted.session).then(
     (pending) => isMachinesOwn(context, pending),
     () => false,
@@ -247,11 +255,18 @@ async function resetMachine(context: AttemptContext, signal = context.signal): P
   }
   context.note(`power: resetting ${machine.name}`);
   const ladder = RecoveryLadder.up(context);
-  const climbed = await ladder.climb('', signal).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw new JobFailure('infrastructure', `${machine.name} was not reset: ${adviceOf(error)}`);
-  });
-  if (climbed !== null && typeof climbed === 'object') return climbed;
+  // It would reset the machine in the middle of this, or the kernel that comes up.
+  await disarmWatchdog(context, null);
+  const climbed = await context
+    .uncounted(() => ladder.climb('', signal))
+    .catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw new JobFailure('infrastructure', `${machine.name} was not reset: ${adviceOf(error)}`);
+    });
+  if (climbed !== null && typeof climbed === 'object') {
+    await disarmWatchdog(context, climbed.session);
+    return climbed;
+  }
   throw new JobFailure('infrastructure', `${machine.name} did not come back; tried: ${ladder.tried}`);
 }
 

@@ -12,7 +12,9 @@ import { AttemptSpool } from '../spool/attempt-spool.js';
 import { labOutlet } from '../testing/lab-outlet.js';
 import { type Outlet, startOutlet } from '../testing/outlet.js';
 import { AttemptContext } from './attempt-context.js';
+import { JobFailure } from './failure.js';
 import { runTestJob } from './test-job.js';
+import { WorkLimit } from './work-limit.js';
 
 /** The way back from a kernel under test, rung by rung: each with everything below it broken, and what is kept of the climb. */
 
@@ -20,7 +22,11 @@ let folder: string;
 let lab: FakeLab;
 let fake: FakeMachine;
 
+/** Throws once the attempt has lost its lease. */
+let leaseLoss: () => void;
+
 beforeEach(() => {
+  leaseLoss = () => undefined;
   folder = mkdtempSync(join(tmpdir(), 'peerlab-ladder-'));
 });
 const atEnd: (() => Promise<void>)[] = [];
@@ -90,13 +96,18 @@ const works = () => {
   };
 };
 
-async function run(restoreMs = 60_000, powerMs = 1_000, recoverMs = 800) {
+/** @param limitMs of the attempt's work; null = it has none */
+async function run(restoreMs = 60_000, powerMs = 1_000, recoverMs = 800, limitMs: number | null = null) {
   const assignment = lab.assign();
   const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   const pace = { ...FAKE_PACE, firmwareMs: 200, reachMs: 800, recoverMs, powerMs, restoreMs };
-  const stop = new AbortController().signal;
-  const lease = { check: () => undefined };
-  await runTestJob(new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, pace, stop, lease));
+  const stop = new AbortController();
+  const late = new JobFailure('timeout', 'the attempt ran past its limit');
+  const limit = limitMs === null ? null : new WorkLimit(limitMs, () => stop.abort(late));
+  const lease = { check: () => leaseLoss() };
+  const given = [assignment, assignment.work, lab.machine, lab.bundles, spool, pace, stop.signal, lease] as const;
+  await runTestJob(new AttemptContext(...given, null, null, null, limit));
+  limit?.end();
   const events: AttemptEvent[] = spool
     .file('events')
     .read(0, 10_000, 1e9)
@@ -294,6 +305,33 @@ describe('a candidate that hangs at boot', () => {
     expect(ended.notes).toMatch(/^power: a time without power, 6\.1\.0\S* answers after/m);
   });
 
+  it('is judged, however long that takes: the attempt’s limit is one of its work', async () => {
+    await setUp();
+    fake.candidateBoots = ['hang'];
+    setPower({ reset: () => Promise.resolve(), cycle: works() });
+    const ended = await run(60_000, 1_000, 12_000, 10_000);
+    expect(ended.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(ended.notes).toMatch(/^power: a reset, no answer \(.+\) after 1\d(\.\d)? s$/m);
+  });
+
+  it('is left alone by a driver that is in the middle of its orders when the lease is lost', async () => {
+    await setUp();
+    fake.candidateBoots = ['hang'];
+    const lost = new JobFailure('infrastructure', 'the lease is lost');
+    const reset = (): Promise<void> => {
+      leaseLoss = () => {
+        throw lost;
+      };
+      return new Promise(() => undefined);
+    };
+    setPower({ reset, cycle: works() });
+    // Were it not cut off, a minute would pass.
+    const ended = await run(60_000, 60_000);
+    expect(ended.failure?.stage).toBe('boot');
+    expect(ended.notes).toMatch(/^power: a reset, which failed \(the lease is lost\) after \d+ ms$/m);
+    expect(ended.notes).toMatch(/^power: a time without power, which failed \(the lease is lost\) after/m);
+  });
+
   it('is not waited for when a power driver never ends', async () => {
     await setUp();
     fake.candidateBoots = ['hang'];
@@ -305,15 +343,24 @@ describe('a candidate that hangs at boot', () => {
 });
 
 it('a way back that takes too long ends at its limit, with what was tried until then', async () => {
-  await setUp({ sysrq: 'refused' });
-  const never = (signal?: AbortSignal): Promise<void> =>
-    new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
-  setPower({ reset: refused('a reset'), cycle: never });
-  const ended = await run(4_000, 60_000);
+  await setUp();
+  fake.onCandidateUp = ((before) => (machine: FakeMachine) => {
+    before(machine);
+    fake.answers.set('clean', () => undefined);
+  })(fake.onCandidateUp);
+  const ended = await run(100, 100, 1_500);
   expect(ended.restored).toBe(false);
   expect(ended.restore?.reason).toMatch(
-    /restore ran past its limit of .+; tried: a reboot by sysrq, .+; a reset, .+; a time without power, which was cut off after/,
+    /restore ran past its limit of .+; tried: a reboot by sysrq, 6\.1\.0\S* answers after .+/,
   );
+});
+
+it('the limit of a way back leaves each rung its time', async () => {
+  await setUp({ sysrq: 'nothing' });
+  setPower({ reset: () => Promise.resolve(), cycle: works() });
+  const ended = await run(100);
+  expectBack(ended);
+  expect(ended.climbed.map(({ rung }) => rung)).toEqual(['a reboot by sysrq', 'a reset', 'a time without power']);
 });
 
 it('the first failure stays the reason of the attempt, whatever the way back shows', async () => {

@@ -9,6 +9,10 @@ import type { RestoreContext } from './restore-context.js';
 /** Another attempt has the machine: nothing may be done to it, whatever else would help. */
 export const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
+/** What no rung mends: so is an error of the agent's own settings, such as a key that cannot be read. */
+const isLasting = (error: unknown): boolean =>
+  isFenced(error) || (error instanceof MachineError && error.kind === 'settings');
+
 interface Rung {
   what: string;
   /** null = what is tried next does it itself. */
@@ -57,6 +61,15 @@ export class RecoveryLadder {
     return new RecoveryLadder(context, 'power', byPower(context));
   }
 
+  /**
+   * In milliseconds, what it takes at most: each rung its order, a kernel that answers, and one more where that kernel is to be left
+   * in the usual way first.
+   */
+  get longestMs(): number {
+    const { pace, recoverMs } = this.#context;
+    return this.#rungs.length * (pace.powerMs + 2 * recoverMs);
+  }
+
   /** What was done, each with how it ended and after which time; empty = nothing yet. */
   get tried(): string {
     return this.#tried.join('; ');
@@ -70,12 +83,14 @@ export class RecoveryLadder {
   /**
    * Carries out the next rungs until a kernel answers that has been booted since.
    * @param why for the log; empty = that is there already
-   * @throws the reason of the signal, or MachineError('fenced')
+   * @throws the reason of the signal, or MachineError('fenced' or 'settings')
    */
   async climb(why: string, signal: AbortSignal): Promise<Climbed> {
     const { connection } = this.#context;
     for (let rung = this.#rungs.shift(); rung !== undefined; rung = this.#rungs.shift()) {
+      signal.throwIfAborted();
       if (why !== '') this.#context.note(`${this.#prefix}: ${why}; once more after ${rung.what}`);
+      else if (this.#tried.length > 0) this.#context.note(`${this.#prefix}: next is ${rung.what}`);
       connection.leave();
       // A BMC may say yes and do nothing: the kernel that runs now is no answer to the rung.
       const before = connection.lastBootId;
@@ -86,7 +101,7 @@ export class RecoveryLadder {
       } catch (failed) {
         if (signal.aborted) ended('which was cut off');
         signal.throwIfAborted();
-        if (isFenced(failed)) throw failed;
+        if (isLasting(failed)) throw failed;
         ended(`which failed (${adviceOf(failed)})`);
         continue;
       }
@@ -100,7 +115,7 @@ export class RecoveryLadder {
       } catch (late) {
         if (signal.aborted) ended('cut off while it was awaited');
         signal.throwIfAborted();
-        if (isFenced(late)) throw late;
+        if (isLasting(late)) throw late;
         ended(`no answer (${adviceOf(late)})`);
         // What comes next would only wait for it again.
         if (this.#rungs.length === 0) return 'silent';
@@ -134,11 +149,24 @@ function byPower(context: RestoreContext, wasReset: Power | null = null): Rung[]
 
 type PowerOrder = (signal?: AbortSignal) => Promise<void>;
 
-/** A driver that never ends keeps no other rung from being tried. */
-async function inTime({ pace }: RestoreContext, order: PowerOrder, signal: AbortSignal): Promise<void> {
+/** How often it is looked at whether the machine is still this attempt's, in milliseconds: less than between two orders of a driver. */
+const CHECK_MS = 250;
+
+/**
+ * A driver that never ends keeps no other rung from being tried. It gives several orders, minutes apart: none of them may come after
+ * the machine was given to another attempt.
+ */
+async function inTime({ pace, guard }: RestoreContext, order: PowerOrder, signal: AbortSignal): Promise<void> {
   const late = new AbortController();
   const passed = new DeadlinePassed('what the power driver was told', pace.powerMs);
   const timer = setTimeout(() => late.abort(passed), pace.powerMs);
+  const checks = setInterval(() => {
+    try {
+      guard.check();
+    } catch (taken) {
+      late.abort(taken);
+    }
+  }, CHECK_MS);
   const stop = AbortSignal.any([signal, late.signal]);
   const ends = new Promise<never>((_, reject) => {
     stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
@@ -147,6 +175,7 @@ async function inTime({ pace }: RestoreContext, order: PowerOrder, signal: Abort
     await Promise.race([order(stop), ends]);
   } finally {
     clearTimeout(timer);
+    clearInterval(checks);
   }
 }
 

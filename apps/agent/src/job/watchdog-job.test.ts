@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { FAKE_PACE, startFakeLab } from '../fake/fake-lab.js';
+import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
 import type { Watchdog } from '../machine/protocols.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
@@ -24,7 +24,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function run(change: Partial<Watchdog>): Promise<AttemptEvent | undefined> {
+async function run(
+  change: Partial<Watchdog>,
+  prepare: (lab: FakeLab) => void = () => undefined,
+): Promise<AttemptEvent | undefined> {
   const watchdog: Watchdog = {
     name: 'watchdog of BMC x',
     longestMs: 6_553_000,
@@ -42,6 +45,7 @@ async function run(change: Partial<Watchdog>): Promise<AttemptEvent | undefined>
   };
   const lab = await startFakeLab(folder, { watchdog });
   ({ fake } = lab);
+  prepare(lab);
   fake.onEvent = (event) => {
     if (event.type === 'command' && event.purpose === 'reboot') seen.push('reboot');
     if (event.type === 'up') seen.push(event.kernel);
@@ -62,6 +66,21 @@ it('is armed before the reboot to the candidate, and disarmed when a kernel answ
   expect(seen.slice(0, 4)).toEqual(['armed', 'reboot', 'candidate', 'disarmed']);
   expect(seen.at(-1)).toBe('default');
   expect(seen.filter((word) => word === 'armed')).toHaveLength(1);
+});
+
+it('is disarmed before a machine that does not answer is reset, and again when a kernel answers', async () => {
+  const hangs = (lab: FakeLab): void => {
+    const { power } = lab.fake;
+    lab.fake.wayDown = 'hangs';
+    const reset = async (): Promise<void> => {
+      seen.push('reset');
+      lab.fake.wayDown = 'boots';
+      await power.reset();
+    };
+    Object.assign(lab.machine, { power: { ...power, reset } });
+  };
+  expect(await run({}, hangs)).toMatchObject({ failure: null, restored: true });
+  expect(seen.slice(0, 6)).toEqual(['armed', 'reboot', 'disarmed', 'reset', 'candidate', 'disarmed']);
 });
 
 it('of another user refuses the machine before anything boots', async () => {

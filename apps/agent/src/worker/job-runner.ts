@@ -6,6 +6,7 @@ import { MachineRecords } from '../job/machine-record.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { AttemptContext } from '../job/attempt-context.js';
 import { recoverTestJob, runTestJob } from '../job/test-job.js';
+import { WorkLimit } from '../job/work-limit.js';
 import type { Machine } from '../machine/protocols.js';
 import type { KernelSymbols } from '../symbols/kernel-symbols.js';
 import type { HeldAttempt } from './held-attempt.js';
@@ -52,13 +53,13 @@ export class JobRunner {
     const { work } = assignment;
     const limitMs = work.kind === 'build' ? BUILD_LIMIT_MS : work.timeouts.attemptSeconds * 1000;
     const late = new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(limitMs / 1000)} s`);
-    const limit = setTimeout(() => held.stop.abort(late), limitMs);
+    const limit = new WorkLimit(limitMs, () => held.stop.abort(late));
     try {
-      if (work.kind === 'test') await this.#test(this.#contextOf(held));
+      if (work.kind === 'test') await this.#test(this.#contextOf(held, limit));
       else if (this.#settings.build === null) throw new Error('a build was accepted without build settings');
       else await runBuildJob(this.#settings.build, assignment, work, held.spool, held.stop.signal);
     } finally {
-      clearTimeout(limit);
+      limit.end();
     }
   }
 
@@ -107,7 +108,7 @@ export class JobRunner {
     }
   }
 
-  #contextOf({ spool, stop, lease, meetings }: HeldAttempt): AttemptContext {
+  #contextOf({ spool, stop, lease, meetings }: HeldAttempt, limit: WorkLimit | null = null): AttemptContext {
     const { assignment } = spool.record;
     if (assignment.work.kind !== 'test') throw new Error('a build has no test context');
     const machine = this.#machines.get(assignment.work.machine);
@@ -125,6 +126,7 @@ export class JobRunner {
       this.#records,
       assignment.peers.length === 0 ? null : meetings,
       this.#settings.symbols ?? null,
+      limit,
     );
   }
 }

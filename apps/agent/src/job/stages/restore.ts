@@ -19,11 +19,6 @@ import { cleanMachine } from './clean.js';
 /** Longest reason of a result, in characters; the controller takes no longer one. */
 const REASON_MAX = 2000;
 
-/** Boots of one restore: from the candidate, by sysrq, after a reset, after a time without power, and once more. */
-const BOOTS = 5;
-/** More of them, for each further way to power. */
-const BOOTS_PER_WAY = 2;
-
 /** Build-id of the default kernel as it was found; null when it was not seen. */
 function expectedBuildId(context: RestoreContext): string | null {
   return context.found.defaultKernel?.buildId ?? null;
@@ -65,15 +60,16 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
   context.guard.beginRestore();
   context.connection.expectBoot();
   const deadline = new AbortController();
-  const { pace, machine, firmware } = context;
-  const moreMs = machine.otherPower.length * BOOTS_PER_WAY * (pace.powerMs + context.recoverMs);
-  const limitMs = pace.restoreMs + BOOTS * firmware.allowanceMs + moreMs;
+  const { pace } = context;
+  const ladder = RecoveryLadder.back(context);
+  // First it is left in the usual way.
+  const limitMs = pace.restoreMs + context.recoverMs + ladder.longestMs;
   const timer = setTimeout(
     () => deadline.abort(new Error(`restore ran past its limit of ${formatSeconds(limitMs)}`)),
     limitMs,
   );
   try {
-    return { restored: true, detail: await restoreByLadder(context, deadline.signal) };
+    return { restored: true, detail: await restoreByLadder(context, ladder, deadline.signal) };
   } catch (error) {
     if (isFenced(error)) return { restored: null, detail: adviceOf(error) };
     const detail = `${context.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`;
@@ -88,8 +84,7 @@ export async function putBack(context: RestoreContext): Promise<Restoration> {
  * Tries without a reset, then climbs. A machine whose files changed is not reset: that mends nothing. When no rung helps, the error
  * says what was tried and how each ended.
  */
-async function restoreByLadder(context: RestoreContext, signal: AbortSignal): Promise<string> {
-  const ladder = RecoveryLadder.back(context);
+async function restoreByLadder(context: RestoreContext, ladder: RecoveryLadder, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {
       return await restoreOnce(context, signal);

@@ -198,7 +198,7 @@ export const Timeouts = z.strictObject({
     .min(60)
     .max(86_400)
     .optional()
-    .describe('seconds from the first stage to the last; restoring the machine is not counted'),
+    .describe('seconds from the first stage to the last; bringing the machine back is not counted'),
 });
 export type Timeouts = z.infer<typeof Timeouts>;
 export const EffectiveTimeouts = z.strictObject({ bootSeconds: z.number().int(), attemptSeconds: z.number().int() });
