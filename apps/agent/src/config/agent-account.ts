@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineError } from '../machine/errors.js';
 import { LOCK_FILE } from './state-lock.js';
@@ -17,6 +17,23 @@ export function refuseOtherAccount(stateDir: string, own = process.geteuid?.()):
     `${stateDir} belongs to the agent of account ${owner}, and this runs as account ${own ?? 'unknown'}`,
     `run it as the agent’s account: sudo -u '#${owner}' …`,
   );
+}
+
+/**
+ * For commands that a person gives before the agent has run for the first time: what is recorded goes there.
+ * @throws MachineError('settings') where this account cannot make the folder, or not write to it
+ */
+export function requireStateDir(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    accessSync(stateDir, constants.W_OK);
+  } catch (error) {
+    throw new MachineError(
+      'settings',
+      `stateDir: ${(error as Error).message}`,
+      `make the folder for the agent’s account: install -d -o ACCOUNT -m 700 ${stateDir}`,
+    );
+  }
 }
 
 function ownerOf(path: string): number | null {

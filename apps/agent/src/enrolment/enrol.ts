@@ -1,7 +1,7 @@
 import type { MachineCheck } from '@peerlab/contracts';
 import { type BackgroundWork, composeMachine } from '../compose.js';
 import { type AgentConfig, loadConfig, MachineConfig } from '../config/agent-config.js';
-import { refuseOtherAccount } from '../config/agent-account.js';
+import { refuseOtherAccount, requireStateDir } from '../config/agent-account.js';
 import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
@@ -60,6 +60,7 @@ export async function enrol(
   }
   // Not after minutes of proofs.
   refuseReadOnly(options.config);
+  requireStateDir(config.stateDir);
   const confirmed = await confirmedEntry(config, options, person, signal, pace);
   const entry = await withFoundDrivers(config, confirmed, signal, pace);
   const found = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
