@@ -167,7 +167,9 @@ describe('a server, from the config of an agent that has no machine', () => {
             /came back with its default kernel, and the console shows no sign of the candidate/,
           ),
         });
-        expect(first.results.filter(({ suite }) => suite !== 'farm')).toEqual([]);
+        // Its tests are named, as what was not reached, and nothing is said of them.
+        const verdicts = first.results.filter(({ suite }) => suite !== 'farm').map(({ verdict }) => verdict);
+        expect([...new Set(verdicts)]).toEqual(['infra']);
         await runs.expectRestored(first);
       },
       RUN_MS,
