@@ -5,7 +5,7 @@ import type { BareSite } from './bare-site.js';
 
 /** Faults of a virtual server's hardware. */
 
-/** The BMC takes every order to reset, says yes and does nothing, until the answer is called. */
+/** The BMC accepts every order to reset and does nothing, until the function that this resolves to is called. */
 export async function deafenReset({ folder, machine }: BareSite): Promise<() => Promise<void>> {
   // What the BMC's simulator hands its orders to.
   const program = join(folder, 'lab', machine, 'bmc/chassis');

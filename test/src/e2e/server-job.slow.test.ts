@@ -213,7 +213,7 @@ describe('a server, from the config of an agent that has no machine', () => {
       ['left by sysrq', [], ['a reboot by sysrq'], null],
       ['reset by its BMC', [NO_SYSRQ], ['a reboot by sysrq', 'a reset'], null],
       [
-        'taken its power where the BMC says yes to a reset and does nothing',
+        'taken its power where the BMC accepts a reset and does nothing',
         [NO_SYSRQ],
         ['a reboot by sysrq', 'a reset', 'a time without power'],
         deafenReset,

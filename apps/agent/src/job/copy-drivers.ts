@@ -42,7 +42,7 @@ async function problemOf(root: string): Promise<string | null> {
     if (!entry.isSymbolicLink()) return `${shown} is neither a file nor a folder: remove it`;
     const target = await readlink(path);
     const end = await realpath(path).catch(() => null);
-    const isInside = end !== null && !isAbsolute(target) && !relative(root, end).startsWith('..');
+    const isInside = end !== null && !isAbsolute(target) && !/^\.\.(?:\/|$)/.test(relative(root, end));
     if (!isInside) return `${shown} is a link to ${cleanText(target, NAME_MAX)}, which is not in its folder: remove it`;
   }
   return null;

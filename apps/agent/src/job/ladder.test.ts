@@ -177,7 +177,11 @@ describe('a kernel under test that does not reboot', () => {
       () => new Promise<void>(() => undefined),
       /^which failed \(what the power .*within 1\.0 s\) after/,
     ],
-    ['the BMC says yes and does nothing', () => Promise.resolve(), /^no answer \(.*still runs the kernel from before/],
+    [
+      'the BMC accepts it and does nothing',
+      () => Promise.resolve(),
+      /^no answer \(.*still runs the kernel from before/,
+    ],
     ['the machine hangs after it', async () => fake.goDown(), /^no answer \(.+\) after/],
   ] as const)('gets a time without power where a reset does not help: %s', async (_, reset, how) => {
     await setUp({ sysrq: 'nothing' });

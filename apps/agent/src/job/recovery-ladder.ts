@@ -40,7 +40,7 @@ export class RecoveryLadder {
     this.#rungs = rungs;
   }
 
-  /** For a machine that is to be put back: it may be reached, and what it runs need not do as it is told. */
+  /** For a machine that is to be put back: it may still answer, with a kernel that does not reboot when it is told to. */
   static back(context: RestoreContext): RecoveryLadder {
     const { power, disk } = context.machine;
     if (disk !== null) {
@@ -92,7 +92,7 @@ export class RecoveryLadder {
       if (why !== '') this.#context.note(`${this.#prefix}: ${why}; once more after ${rung.what}`);
       else if (this.#tried.length > 0) this.#context.note(`${this.#prefix}: next is ${rung.what}`);
       connection.leave();
-      // A BMC may say yes and do nothing: the kernel that runs now is no answer to the rung.
+      // A BMC may accept an order and do nothing: the kernel that runs now is no answer to the rung.
       const before = connection.lastBootId;
       const at = performance.now();
       const ended = (how: string): void => this.#ended(rung, how, at);
