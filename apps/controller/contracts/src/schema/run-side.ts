@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { Name } from './ids.js';
 
-const SIDE = /^([^~]+)(?:~([^~]+))?$/;
+/** Characters: the id of a run has 36, a name at most 64. */
+const SIDE_MAX = 101;
 
 /** One side of a comparison as it stands in addresses: `RUN` or `RUN~BUILD`. */
 export const RunSide = z.string().transform((text, context) => {
-  const [, run, build] = SIDE.exec(text) ?? [];
-  const parsed = z.object({ run: z.uuid(), build: Name.optional() }).safeParse({ run, build });
+  const [run, build, ...more] = text.slice(0, SIDE_MAX + 1).split('~');
+  const isSide = more.length === 0 && text.length <= SIDE_MAX;
+  const parsed = z.object({ run: z.uuid(), build: Name.optional() }).safeParse(isSide ? { run, build } : null);
   if (parsed.success) return { run: parsed.data.run, build: parsed.data.build ?? null };
   context.addIssue({ code: 'custom', message: 'expected `RUN` or `RUN~BUILD`' });
   return z.NEVER;

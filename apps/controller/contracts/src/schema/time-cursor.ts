@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** The time has no `~`; an id may have some. */
-const CURSOR = /^([^~]+)~(.+)$/;
+/** Characters: a time to the microsecond has 27, the longest id 193. */
+const CURSOR_MAX = 256;
 
 /**
  * Where a page of a list that is sorted by time ends: `time~id`, the time to the microsecond, so that nothing is
@@ -15,8 +15,10 @@ export function timeCursor(id: z.ZodType<string>) {
     id,
   });
   return z.string().transform((text, context) => {
-    const [, at, last] = CURSOR.exec(text) ?? [];
-    const parsed = parts.safeParse({ at, id: last });
+    // The time has no `~`; an id may have some.
+    const end = text.slice(0, CURSOR_MAX + 1).indexOf('~');
+    const isPlace = end !== -1 && text.length <= CURSOR_MAX;
+    const parsed = parts.safeParse(isPlace ? { at: text.slice(0, end), id: text.slice(end + 1) } : null);
     if (parsed.success) return parsed.data;
     context.addIssue({ code: 'custom', message: 'expected `time~id` as an earlier page gave it' });
     return z.NEVER;
