@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type MachineCheck, plainText } from '@peerlab/contracts';
 import { lossSince, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
+import { inTime, type PowerOrder } from '../job/power-order.js';
 import { clearPstore, listPstore } from '../job/pstore.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
@@ -11,7 +12,7 @@ import { DeadlinePassed, formatSeconds, until } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
 import { check } from './check.js';
 import { installDefaultAsCandidate } from './harmless-candidate.js';
-import { crashAndAwait, resetAndAwait } from './ordered-crash.js';
+import { bringBack, crashAndAwait } from './ordered-crash.js';
 import { removeResigned } from './resigned-image.js';
 
 /** How long a line of the kernel's log may take to the record of the console. */
@@ -102,7 +103,8 @@ export async function provePower(
   connection.leave();
   const at = performance.now();
   try {
-    await (power.cycle === null ? power.reset(signal) : power.cycle(signal));
+    const order: PowerOrder = power.cycle ?? ((stop) => power.reset(stop));
+    await inTime({ pace, guard: null }, order, signal);
     connection.forgetReboot();
     const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
     const after = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
@@ -151,7 +153,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     await connection.reboot(signal);
     const candidate = await connection
       .awaitBoot(before.kernel.bootId, () => limitMs, signal)
-      .catch((error: unknown) => afterNoBoot(acting, before, limitMs, error));
+      .catch((error: unknown) => afterNoBoot(acting, limitMs, error));
     const up = formatSeconds(performance.now() - at);
     await follower?.stop();
     if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate, refusal);
@@ -183,14 +185,13 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
   }
 }
 
-/** No kernel answered after the one-shot reboot: the machine is reset, so that a failed check does not leave it away. */
-async function afterNoBoot(acting: ActingOn, { kernel }: Booted, limitMs: number, cause: unknown): Promise<never> {
+/** No kernel answered after the one-shot reboot: the machine is brought back, so that a failed check does not leave it away. */
+async function afterNoBoot(acting: ActingOn, limitMs: number, cause: unknown): Promise<never> {
   if (!(cause instanceof DeadlinePassed)) throw cause;
-  const isBack = await resetAndAwait(acting, kernel.bootId, limitMs);
+  const { how } = await bringBack(acting, limitMs);
   throw new MachineError(
     'boot-select',
-    `booted once by the selected entry, ${acting.machine.name} did not answer: ${cause.message}` +
-      (isBack ? '; it came back after a reset of its power' : ''),
+    `booted once by the selected entry, ${acting.machine.name} did not answer: ${cause.message}; ${how}`,
     'look at its console',
     cause,
   );

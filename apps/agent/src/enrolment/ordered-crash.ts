@@ -1,8 +1,8 @@
 import { CrashWatch } from '@peerlab/contracts';
 import type { Booted } from '../job/machine-connection.js';
+import { RecoveryLadder } from '../job/recovery-ladder.js';
 import { script } from '../machine/command.js';
-import { MachineError } from '../machine/errors.js';
-import { resetPower } from '../machine/power-ways.js';
+import { adviceOf, MachineError } from '../machine/errors.js';
 import type { ConsoleFollower } from '../machine/protocols.js';
 import { DeadlinePassed, formatSeconds, pause } from '../timing.js';
 import type { ActingOn } from './acting-on.js';
@@ -17,7 +17,7 @@ nohup sh -c "sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trig
 /**
  * Crashes the running kernel and waits for another one to answer by itself. Throws MachineError when none does, which says
  * whether the crash was never carried out (the same kernel still answers), or the kernel died and did not reboot (its
- * panic on the console). The machine is reset then, where it can be.
+ * panic on the console). The machine is brought back then, where that can be done.
  * @param limitMs for the machine to come back, in milliseconds
  */
 export async function crashAndAwait(acting: ActingOn, { session, kernel }: Booted, limitMs: number): Promise<Booted> {
@@ -44,7 +44,7 @@ export async function crashAndAwait(acting: ActingOn, { session, kernel }: Boote
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof DeadlinePassed)) throw error;
-    throw await whyAway(acting, kernel.bootId, watch, follower, limitMs, error);
+    throw await whyAway(acting, watch, follower, limitMs, error);
   } finally {
     await follower?.stop();
   }
@@ -61,10 +61,9 @@ const notCarriedOut = (proof: string): MachineError =>
 const REBOOTS =
   'see that `reboot -f` works on it: some firmware needs reboot=acpi, reboot=pci or reboot=efi for its kernels';
 
-/** No kernel answers any more. What the console says of the reason, and whether a reset brings the machine back. */
+/** No kernel answers any more. What the console says of the reason, and what brings the machine back. */
 async function whyAway(
-  { connection, machine, note, signal }: ActingOn,
-  bootId: string,
+  acting: ActingOn,
   watch: CrashWatch,
   follower: ConsoleFollower | undefined,
   limitMs: number,
@@ -78,22 +77,27 @@ async function whyAway(
       : follower === undefined
         ? ['there is no console that could say whether it died', `configure console:, and ${REBOOTS}`]
         : ['nothing on its console says that it died: it may hang', `look at its console, and ${REBOOTS}`];
-  const message = `told to crash, ${machine.name} did not come back by itself: ${away}; ${why}`;
-  if (machine.power === null) return new MachineError('boot-select', message, `reset it by hand; ${remedy}`, cause);
-  await resetAndAwait({ connection, machine, note, signal }, bootId, limitMs);
-  return new MachineError('boot-select', `${message}; it came back after a reset of its power`, remedy, cause);
+  const message = `told to crash, ${acting.machine.name} did not come back by itself: ${away}; ${why}`;
+  const { isBack, how } = await bringBack(acting, limitMs);
+  return new MachineError('boot-select', `${message}; ${how}`, isBack ? remedy : `reset it by hand; ${remedy}`, cause);
 }
 
-/** Resets the power of a machine that does not answer, and waits for a kernel. Resolves to false where it has no power driver. */
-export async function resetAndAwait(
-  { connection, machine, note, signal }: Pick<ActingOn, 'connection' | 'machine' | 'note' | 'signal'>,
-  notBootId: string,
-  limitMs: number,
-): Promise<boolean> {
-  if (machine.power === null) return false;
+/**
+ * Brings a machine back that does not answer, as a job does. Resolves to what that took, or why nothing helped, in words.
+ * @param limitMs for the machine to come back after each order, in milliseconds
+ * @throws the reason of the signal
+ */
+export async function bringBack(acting: ActingOn, limitMs: number): Promise<{ isBack: boolean; how: string }> {
+  const { machine, note, signal } = acting;
+  if (machine.power === null) return { isBack: false, how: 'there is no power driver that could reset it' };
   note(`${machine.name} did not come back by itself; resetting it`);
-  await resetPower(machine, note, signal);
-  connection.forgetReboot();
-  await connection.awaitBoot(notBootId, () => limitMs, signal);
-  return true;
+  const ladder = RecoveryLadder.up({ ...acting, guard: null, recoverMs: limitMs });
+  try {
+    const climbed = await ladder.climb('', signal);
+    const isBack = climbed !== null && typeof climbed === 'object';
+    return { isBack, how: `${isBack ? 'it came back' : 'nothing brought it back'}: ${ladder.tried}` };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { isBack: false, how: `it was not reset: ${adviceOf(error)}` };
+  }
 }

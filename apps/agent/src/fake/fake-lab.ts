@@ -27,7 +27,8 @@ export const FAKE_PACE: Pace = {
   crashTextMs: 1_000,
   settleMs: 50,
   devicesMs: 100,
-  powerMs: 5_000,
+  // An outlet waits ten seconds between off and on.
+  powerMs: 30_000,
   restoreMs: 20_000,
 };
 

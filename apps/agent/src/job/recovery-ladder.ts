@@ -2,8 +2,9 @@ import { output, script } from '../machine/command.js';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { powerWays } from '../machine/power-ways.js';
 import type { Power } from '../machine/protocols.js';
-import { DeadlinePassed, formatSeconds } from '../timing.js';
+import { formatSeconds } from '../timing.js';
 import type { Booted } from './machine-connection.js';
+import { inTime, type PowerOrder, type TimedOrder } from './power-order.js';
 import type { RestoreContext } from './restore-context.js';
 
 /** Another attempt has the machine: nothing may be done to it, whatever else would help. */
@@ -21,6 +22,8 @@ interface Rung {
   isHardest: boolean;
 }
 
+export type LadderContext = Pick<RestoreContext, 'machine' | 'connection' | 'pace' | 'recoverMs' | 'note'> & TimedOrder;
+
 /** How a climb ended: who answered; `itself` where what is tried next resets the machine; `silent` after the last rung; null: none was left. */
 export type Climbed = Booted | 'itself' | 'silent' | null;
 
@@ -29,19 +32,19 @@ export type Climbed = Booted | 'itself' | 'silent' | null;
  * of a way to power is a time without it. Each has a limit; how it ended is noted with its time, and kept.
  */
 export class RecoveryLadder {
-  readonly #context: RestoreContext;
+  readonly #context: LadderContext;
   readonly #prefix: string;
   readonly #tried: string[] = [];
   #rungs: Rung[];
 
-  private constructor(context: RestoreContext, prefix: string, rungs: Rung[]) {
+  private constructor(context: LadderContext, prefix: string, rungs: Rung[]) {
     this.#context = context;
     this.#prefix = prefix;
     this.#rungs = rungs;
   }
 
   /** For a machine that is to be put back: it may still answer, with a kernel that does not reboot when it is told to. */
-  static back(context: RestoreContext): RecoveryLadder {
+  static back(context: LadderContext): RecoveryLadder {
     const { power, disk } = context.machine;
     if (disk !== null) {
       // A fresh disk begins with a reset of its own.
@@ -57,7 +60,7 @@ export class RecoveryLadder {
   }
 
   /** For a machine that does not answer. */
-  static up(context: RestoreContext): RecoveryLadder {
+  static up(context: LadderContext): RecoveryLadder {
     return new RecoveryLadder(context, 'power', byPower(context));
   }
 
@@ -132,7 +135,7 @@ export class RecoveryLadder {
 }
 
 /** Of several ways to its power, all that one can before the next one. @param wasReset a way that needs no other reset */
-function byPower(context: RestoreContext, wasReset: Power | null = null): Rung[] {
+function byPower(context: LadderContext, wasReset: Power | null = null): Rung[] {
   return powerWays(context.machine).flatMap(({ by, power }): Rung[] => {
     const { cycle } = power;
     const order = (what: string, act: PowerOrder, isHardest: boolean): Rung => ({
@@ -147,38 +150,6 @@ function byPower(context: RestoreContext, wasReset: Power | null = null): Rung[]
   });
 }
 
-type PowerOrder = (signal?: AbortSignal) => Promise<void>;
-
-/** How often it is looked at whether the machine is still this attempt's, in milliseconds: less than between two orders of a driver. */
-const CHECK_MS = 250;
-
-/**
- * A driver that never ends keeps no other rung from being tried. It gives several orders, minutes apart: none of them may come after
- * the machine was given to another attempt.
- */
-async function inTime({ pace, guard }: RestoreContext, order: PowerOrder, signal: AbortSignal): Promise<void> {
-  const late = new AbortController();
-  const passed = new DeadlinePassed('what the power driver was told', pace.powerMs);
-  const timer = setTimeout(() => late.abort(passed), pace.powerMs);
-  const checks = setInterval(() => {
-    try {
-      guard.check();
-    } catch (taken) {
-      late.abort(taken);
-    }
-  }, CHECK_MS);
-  const stop = AbortSignal.any([signal, late.signal]);
-  const ends = new Promise<never>((_, reject) => {
-    stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
-  });
-  try {
-    await Promise.race([order(stop), ends]);
-  } finally {
-    clearTimeout(timer);
-    clearInterval(checks);
-  }
-}
-
 /** Of the time for a machine to answer: it was waited for just before. */
 const SYSRQ_REACH = 0.25;
 
@@ -188,7 +159,7 @@ nohup sh -c 'sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; for key in s u; do echo 
 echo b >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &`;
 
 /** A kernel that answers and cannot be left in the usual way: no program of it takes part in this. */
-async function rebootBySysrq({ connection, pace, recoverMs }: RestoreContext, signal: AbortSignal): Promise<void> {
+async function rebootBySysrq({ connection, pace, recoverMs }: LadderContext, signal: AbortSignal): Promise<void> {
   // The kernel that was told to reboot, and did not, is the one that is looked for.
   connection.forgetReboot();
   const { kernel, session } = await connection.reach(pace.reachMs * SYSRQ_REACH, signal);

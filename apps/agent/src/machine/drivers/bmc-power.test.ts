@@ -6,7 +6,7 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { IpmiBmc, RedfishBmc } from '../bmc.js';
 import { adviceOf } from '../errors.js';
 import type { SwitchPace } from '../switched-power.js';
@@ -175,6 +175,28 @@ describe('Redfish, against a service on loopback', () => {
     );
     await expect(createRedfishPower(bmc, PACE).state()).rejects.toThrow(/self-signed certificate/);
     expect(service.authorizations.size).toBe(0);
+  });
+
+  it.each([
+    ['goes on for ever, a byte now and then', ' ', 'no whole answer within 30 s'],
+    ['is larger than any', ' '.repeat(9_000_000), 'its answer has more than'],
+  ])('gives up an answer that %s', async (_, part, message) => {
+    const server = createHttp((_request, response) => {
+      response.write(part);
+      // Half of its limit passes between two of them.
+      const more = setInterval(() => {
+        vi.advanceTimersByTime(15_000);
+        response.write(part);
+      }, 20);
+      response.on('close', () => clearInterval(more));
+    });
+    const url = `http://127.0.0.1:${await listen(server)}`;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await expect(createRedfishPower(await bmcOf({ url }), PACE).state()).rejects.toThrow(message);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('names file and user for a refusal, and never the password', async () => {

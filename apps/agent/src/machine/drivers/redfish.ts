@@ -144,7 +144,6 @@ export class RedfishSystem {
         method,
         path,
         agent: false,
-        timeout: REQUEST_MS,
         // The pin is checked instead, before anything is sent: see below.
         ...(isHttps && certificateSha256 !== undefined ? { rejectUnauthorized: false } : {}),
         headers: {
@@ -161,7 +160,12 @@ export class RedfishSystem {
         request.end(payload ?? undefined);
       };
       request.on('error', fail);
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${REQUEST_MS / 1000} s`)));
+      const stop = (why: string): void => {
+        fail(new Error(why));
+        request.destroy();
+      };
+      const timer = setTimeout(() => stop(`no whole answer within ${REQUEST_MS / 1000} s`), REQUEST_MS);
+      request.on('close', () => clearTimeout(timer));
       request.on('socket', (socket) => {
         if (!isHttps) return guarded(send, fail);
         socket.once('secureConnect', () =>
@@ -185,7 +189,7 @@ export class RedfishSystem {
         let bytes = 0;
         response.on('data', (chunk: Buffer) => {
           bytes += chunk.length;
-          if (bytes > BODY_MAX) request.destroy(new Error(`its answer has more than ${BODY_MAX} bytes`));
+          if (bytes > BODY_MAX) stop(`its answer has more than ${BODY_MAX} bytes`);
           else chunks.push(chunk);
         });
         response.on('error', fail);

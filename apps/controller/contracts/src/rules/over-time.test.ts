@@ -196,7 +196,14 @@ describe('arrangeHistory', () => {
 it('a history cursor keeps the microseconds', () => {
   const [at, attempt] = ['2026-11-22T10:00:00.123456Z', '6f1d3c1e-8c1a-4b52-9d0c-0b8f7a3f4b11'];
   expect(HistoryCursor.parse(`${at}~${attempt}`)).toEqual({ at, id: attempt });
-  for (const text of ['', at, `${at}~x`, `0000-01-01T00:00:00Z~${attempt}`, `yesterday~${attempt}`, `${at}~${attempt.repeat(9)}`]) {
+  for (const text of [
+    '',
+    at,
+    `${at}~x`,
+    `0000-01-01T00:00:00Z~${attempt}`,
+    `yesterday~${attempt}`,
+    `${at}~${attempt.repeat(9)}`,
+  ]) {
     expect(HistoryCursor.safeParse(text).success).toBe(false);
   }
 });
