@@ -14,7 +14,7 @@ import {
 } from '@peerlab/contracts';
 import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
-import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, json, nullable, pick, text } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
@@ -24,6 +24,7 @@ import { Run } from '../schema/runs.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BUNDLE_FILE, bundleOf } from './build-detail.js';
 import { inputsOf, sizeOf } from './build-inputs.js';
+import { holdArtifact, holdArtifacts, holdDrivers, requireBundles, withHeldArchive } from './held-files.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
 import { readTarManifest } from './tar-manifest.js';
 
@@ -34,7 +35,6 @@ const BUILD_SUMMARY = {
   manifest: nullable(json<ManifestSummary>()),
   ...BUNDLE_FILE,
 };
-const STORED_FILE = pick(columnsOf(Artifact), 'size_bytes');
 
 /**
  * The drivers of a kernel that was built before, for a build that names its bundle: those of the newest build whose archives are
@@ -168,7 +168,7 @@ export class BuildService {
       throw badBundle('the manifest that was sent is not the manifest.json in the tar');
     }
     return this.#sql.transaction(async (tx) => {
-      if (!(await isStored(tx, sha256))) throw missingArtifact(sha256);
+      if (!(await holdArtifact(tx, sha256))) throw missingArtifact(sha256);
       return storeUploaded(tx, manifest, sha256, user);
     });
   }
@@ -176,8 +176,18 @@ export class BuildService {
   /**
    * Stores the builds of a run; those that name a stored bundle are ready at once. Throws ProblemError 422.
    * @param submitter of the run: id of the user's token, or null
+   * @param artifacts digests of the uploaded files that the run names
    */
-  async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[], submitter: string | null): Promise<void> {
+  async addBuilds(
+    tx: Queries,
+    runId: string,
+    builds: readonly NewBuild[],
+    submitter: string | null,
+    artifacts: readonly string[],
+  ): Promise<void> {
+    const keys = [...new Set(builds.flatMap(({ spec: { bundle } }) => (bundle === undefined ? [] : [bundle])))];
+    await holdArtifacts(tx, artifacts);
+    await holdDrivers(tx, keys);
     await tx.run(
       `insert into build (id, run_id, position, name, spec, state, bundle_key, inputs, size, drivers)
        select n.id, $1, n.position, n.spec ->> 'name', n.spec,
@@ -189,9 +199,7 @@ export class BuildService {
       ],
     );
     // The insert locks the bundles' rows, so retention cannot remove their files after this check.
-    await requireFiles(tx, [
-      ...new Set(builds.flatMap(({ spec: { bundle } }) => (bundle === undefined ? [] : [bundle]))),
-    ]);
+    await requireBundles(tx, keys);
   }
 
   /** pending → building, without the error of an earlier attempt. */
@@ -256,13 +264,13 @@ export class BuildService {
     agent: string,
   ): Promise<string | null> {
     if (!(await tx.exists(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]))) return null;
-    const stored = await isStored(tx, bundle.sha256);
+    const stored = await holdArtifact(tx, bundle.sha256);
     if (stored === null) return 'the build succeeded, but its bundle was not uploaded';
     if (stored.size_bytes !== bundle.sizeBytes) {
       return `the bundle has ${stored.size_bytes} bytes, but its agent reported ${bundle.sizeBytes}`;
     }
     const kept: DriverBuild[] = [];
-    for (const driver of drivers) kept.push(await withStoredArchive(tx, driver));
+    for (const driver of drivers) kept.push(await withHeldArchive(tx, driver));
     const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
     if (problem !== null) return problem;
     await tx.run(
@@ -327,46 +335,11 @@ export class BuildService {
   }
 }
 
-/** Locks the artifact's row against retention until the transaction ends; null when its file is not stored. */
-/** A kernel is as good without a driver: where the archive of one is not what its agent said, the driver has an error instead. */
-async function withStoredArchive(tx: Queries, driver: DriverBuild): Promise<DriverBuild> {
-  const { archive } = driver;
-  if (archive === null) return driver;
-  const file = await isStored(tx, archive.sha256);
-  if (file?.size_bytes === archive.sizeBytes) return driver;
-  const error =
-    file === null
-      ? 'it was built, but its archive was not uploaded'
-      : `its archive has ${file.size_bytes} bytes, but its agent reported ${archive.sizeBytes}`;
-  return { ...driver, archive: null, error };
-}
-
-function isStored(tx: Queries, sha256: string): Promise<RowOf<typeof STORED_FILE> | null> {
-  return tx.one(STORED_FILE, 'select size_bytes from artifact where sha256 = $1 and removed_at is null for share', [
-    sha256,
-  ]);
-}
-
 const badBundle = (problem: string): ProblemError =>
   new ProblemError(422, 'bad-bundle', 'the artifact is not the bundle that its manifest describes', {
     detail: problem,
     errors: [{ path: 'manifest', message: problem, remedy: 'register the manifest.json that is in the tar' }],
   });
-
-async function requireFiles(queries: Queries, keys: readonly string[]): Promise<void> {
-  const removed = await queries.rows(
-    { key: text },
-    `select k.key from unnest($1::text[]) as k(key) where not exists (
-       select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = k.key and a.removed_at is null)
-     limit 1`,
-    [keys],
-  );
-  for (const { key } of removed) {
-    throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
-      detail: 'retention has just removed its file; build it again',
-    });
-  }
-}
 
 const missingArtifact = (sha256: string): ProblemError =>
   new ProblemError(422, 'no-artifact', 'the bundle was not uploaded', {

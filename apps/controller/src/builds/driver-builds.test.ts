@@ -3,6 +3,7 @@ import { type Assignment, BundleManifest, type DriverBuild } from '@peerlab/cont
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
+import { midRemoval } from '../testing/mid-removal.js';
 import { sampleManifest } from '../testing/samples.js';
 
 const finished = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
@@ -74,6 +75,15 @@ describe('a driver that was built against a kernel', () => {
     expect(await again('second')).toEqual([TOY]);
     await farm.sql.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [digest(ARCHIVE)]);
     expect(await again('third')).toBeUndefined();
+  });
+
+  it('does not go to a run that comes while retention removes its archive', async () => {
+    await farm.upload(digest(ARCHIVE), ARCHIVE);
+    const { key } = await build('first', [TOY]);
+    await agent.events(await agent.take('test'), 0, finished);
+    const yaml = JSON.stringify({ name: 'second', builds: [{ name: 'b', bundle: key }] });
+    await midRemoval(farm, digest(ARCHIVE), () => farm.call('submitRun', { body: { yaml } }));
+    expect(driversOf(await agent.take('test'))).toBeUndefined();
   });
 
   it('is kept as long as a run that may need it, and no longer', async () => {

@@ -24,7 +24,7 @@ import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
 import { JobService } from './job.service.js';
 import { jobsOfBuilds, jobsOfPlan } from './new-jobs.js';
-import { ownArtifacts } from './own-suites.js';
+import { namedArtifacts } from './named-artifacts.js';
 import { planRun, type Plan, type PlannedRole } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { narrowed, RETRIED_JOB, testedPlace } from './repeated-job.js';
@@ -210,7 +210,7 @@ export class RunService {
       plan.jobs.flatMap(({ roles, combination }) => (roles.length > 1 ? [combination] : [])),
     );
     const builds = plan.kernels.map((kernel, position) => ({ id: randomUUID(), position, spec: kernel.spec }));
-    await this.#builds.addBuilds(tx, runId, builds, trigger.submitter);
+    await this.#builds.addBuilds(tx, runId, builds, trigger.submitter, namedArtifacts(spec));
     await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;
@@ -363,25 +363,16 @@ export class RunService {
     const bundles = new Map<string, string[]>();
     const anyPair = new Set<string>();
     const artifacts = new Set<string>();
-    for (const sha256 of ownArtifacts(spec)) if (await this.#builds.hasArtifact(sha256)) artifacts.add(sha256);
-    for (const build of spec.builds) {
-      if (build.bundle !== undefined) {
-        const bundle = await this.#builds.findBundle(build.bundle);
-        if (bundle !== null) {
-          const { suites, binds } = bundle.manifest;
-          bundles.set(
-            build.bundle,
-            suites.map(({ name }) => name),
-          );
-          if (binds !== undefined) anyPair.add(build.bundle);
-        }
-      }
-      for (const sha256 of [build.tarball, build.configFile])
-        if (sha256 !== undefined && (await this.#builds.hasArtifact(sha256))) artifacts.add(sha256);
-      for (const source of build.series ?? []) {
-        if (typeof source !== 'object' || !('artifact' in source)) continue;
-        if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
-      }
+    for (const sha256 of namedArtifacts(spec)) if (await this.#builds.hasArtifact(sha256)) artifacts.add(sha256);
+    for (const { bundle: key } of spec.builds) {
+      const bundle = key === undefined ? null : await this.#builds.findBundle(key);
+      if (key === undefined || bundle === null) continue;
+      const { suites, binds } = bundle.manifest;
+      bundles.set(
+        key,
+        suites.map(({ name }) => name),
+      );
+      if (binds !== undefined) anyPair.add(key);
     }
     const [fleet, catalogue, ports] = await Promise.all([
       this.#fleet.machines(),
