@@ -4,7 +4,7 @@ import type { Pace } from './pace.js';
 
 export type PowerOrder = (signal?: AbortSignal) => Promise<void>;
 
-/** @property guard null = the machine is nobody else's meanwhile */
+/** @property guard null = no other work can take the machine meanwhile */
 export interface TimedOrder {
   readonly pace: Pick<Pace, 'powerMs'>;
   readonly guard: Pick<MachineGuard, 'check'> | null;
