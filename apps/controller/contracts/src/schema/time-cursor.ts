@@ -16,9 +16,8 @@ export function timeCursor(id: z.ZodType<string>) {
   });
   return z.string().transform((text, context) => {
     // The time has no `~`; an id may have some.
-    const end = text.slice(0, CURSOR_MAX + 1).indexOf('~');
-    const isPlace = end !== -1 && text.length <= CURSOR_MAX;
-    const parsed = parts.safeParse(isPlace ? { at: text.slice(0, end), id: text.slice(end + 1) } : null);
+    const end = text.length > CURSOR_MAX ? -1 : text.indexOf('~');
+    const parsed = parts.safeParse(end === -1 ? null : { at: text.slice(0, end), id: text.slice(end + 1) });
     if (parsed.success) return parsed.data;
     context.addIssue({ code: 'custom', message: 'expected `time~id` as an earlier page gave it' });
     return z.NEVER;
