@@ -87,9 +87,22 @@ describe('what is proven by acting', () => {
 
   it('clears what the firmware keeps of that crash, and nothing that it kept before', async () => {
     lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of an older crash');
-    lab.fake.onCandidateUp = ({ pstore }) => void pstore.set('dmesg-efi_pstore-180000000001001', 'Panic#1 Part1');
+    lab.fake.onCandidateUp = ({ pstore }) => {
+      pstore.set('dmesg-efi_pstore-180000000001001', 'Panic#1 Part1');
+      pstore.set('systemd/1800000000/001/dmesg-efi_pstore-180000000002001', 'Panic#1 Part2');
+      pstore.set('systemd/1800000000/001/dmesg.txt', 'Panic#1 Part2');
+    };
     expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
     expect([...lab.fake.pstore.keys()]).toEqual(['dmesg-efi_pstore-170000000001001']);
+  });
+
+  it('says where kdump keeps a dump of that crash, which is for the person to remove', async () => {
+    lab.fake.dumps.set('202611010101/dmesg.202611010101', 'of an older crash');
+    lab.fake.onCandidateUp = ({ dumps }) => void dumps.set('202612010101/dmesg.202612010101', 'Panic');
+    expect(await proveFallback(acting())).toMatchObject({ verdict: 'pass' });
+    expect(told.filter((line) => line.includes('/var/crash'))).toEqual([
+      'kdump saved the crash on order in /var/crash/202612010101 of v-switch; it may be removed there',
+    ]);
   });
 
   it('leaves all of it where what it kept before could not be read', async () => {

@@ -3,6 +3,7 @@ import { type MachineCheck, plainText } from '@peerlab/contracts';
 import { lossSince, readHardware } from '../job/hardware.js';
 import type { Booted } from '../job/machine-connection.js';
 import { inTime, type PowerOrder } from '../job/power-order.js';
+import { listDumps, newDumps } from '../job/kdump.js';
 import { clearPstore, listPstore } from '../job/pstore.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
@@ -136,9 +137,7 @@ export async function provePower(
 export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
   const { machine, connection, pace, signal, note } = acting;
   const before = await connection.reach(pace.reachMs, signal);
-  // Only where they can be told apart from those of the crash here.
-  const records = await listPstore(before.session, signal).catch(() => null);
-  signal.throwIfAborted();
+  const older = await olderCrashes(before.session, signal);
   const nonce = randomBytes(16).toString('hex');
   const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
   let follower: ConsoleFollower | undefined;
@@ -181,7 +180,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     );
   } finally {
     await follower?.stop();
-    await tidy(acting, records);
+    await tidy(acting, older);
   }
 }
 
@@ -226,11 +225,24 @@ async function notTaken({ machine }: ActingOn, { session }: Booted, refusal: str
   );
 }
 
+/** What lies on the machine of crashes, by `listPstore` and `listDumps`; null = that could not be read. */
+interface OlderCrashes {
+  records: readonly string[] | null;
+  dumps: readonly string[] | null;
+}
+
+async function olderCrashes(session: Session, signal: AbortSignal): Promise<OlderCrashes> {
+  const records = await listPstore(session, signal).catch(() => null);
+  const dumps = await listDumps(session, signal).catch(() => null);
+  signal.throwIfAborted();
+  return { records, dumps };
+}
+
 /**
- * Nothing of the proof stays behind, also after a failure, and when the person stops it.
- * @param records what the firmware held of older crashes, which stays; null = nobody knows, and all stays
+ * Nothing of the proof stays behind, also after a failure, and when the person stops it; of a dump that kdump saved the person is told.
+ * @param older stays; where it is not known, what the crash left cannot be told apart and stays, too
  */
-async function tidy({ machine, connection, pace, note }: ActingOn, records: readonly string[] | null): Promise<void> {
+async function tidy({ machine, connection, pace, note }: ActingOn, older: OlderCrashes): Promise<void> {
   const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
   const signal = AbortSignal.timeout(2 * limitMs + pace.reachMs);
   try {
@@ -242,7 +254,10 @@ async function tidy({ machine, connection, pace, note }: ActingOn, records: read
       await connection.reboot(signal);
       ({ session: own } = await connection.awaitBoot(kernel.bootId, () => limitMs, signal));
     }
-    if (records !== null) await clearPstore(own, records, signal);
+    if (older.records !== null) await clearPstore(own, older.records, signal);
+    if (older.dumps === null) return;
+    for (const place of newDumps(await listDumps(own, signal), older.dumps))
+      note(`kdump saved the crash on order in ${place} of ${machine.name}; it may be removed there`);
   } catch (error) {
     note(`what the check left on the machine could not be removed: ${adviceOf(error)}`);
   }

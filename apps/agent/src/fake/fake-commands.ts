@@ -198,10 +198,10 @@ const ACTIONS: Record<string, Action> = {
   'device-errors': say(({ running, deviceErrors }) => (running === 'candidate' ? (deviceErrors.shift() ?? '') : '')),
   'kdump-list': say(({ dumps }) => [...dumps.keys()].join('\n')),
   'kdump-read': say(({ dumps }, { name }) => `2048\n${Buffer.from(dumps.get(String(name)) ?? '').toString('base64')}`),
-  'pstore-list': say(({ pstore }) => [...pstore.keys()].join('\n')),
-  'pstore-read': say(({ pstore }, { name }) => Buffer.from(pstore.get(String(name)) ?? '').toString('base64')),
-  'pstore-clear': (machine, channel, { name }) => {
-    machine.pstore.delete(String(name));
+  'pstore-list': say(({ pstore }) => [...pstore.keys()].reverse().join('\n')),
+  'pstore-read': say(({ pstore }, { file }) => Buffer.from(pstore.get(String(file)) ?? '').toString('base64')),
+  'pstore-clear': (machine, channel, { files }) => {
+    for (const file of String(files).split(' ')) machine.pstore.delete(file);
     channel.exit(0);
   },
   'boot-policy': say(({ bootPolicy }) => bootPolicy),

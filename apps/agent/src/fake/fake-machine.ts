@@ -171,7 +171,7 @@ export class FakeMachine {
   iommuModeOfCandidate: string | null = null;
   /** What its devices have counted, at each look at the candidate. */
   deviceErrors: string[] = [];
-  /** Records that its firmware holds, by name. */
+  /** What crashes left in its firmware, by file as `listPstore` has it; the newest last. */
   readonly pstore = new Map<string, string>();
   /** Logs of crashes that kdump saved, by folder and file. */
   readonly dumps = new Map<string, string>();

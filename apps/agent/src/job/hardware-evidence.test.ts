@@ -53,6 +53,34 @@ describe('what firmware and devices say of an attempt', () => {
     expect(events.at(-1)).toMatchObject({ type: 'finished', restored: true });
   });
 
+  it('is all parts of a crash in one file where systemd moved them from the firmware, and they go from there', async () => {
+    const old = ['dmesg-efi-170000000001001', 'systemd/1600000000/dmesg.txt'];
+    for (const file of old) lab.fake.pstore.set(file, 'of another crash');
+    lab.fake.onCandidateUp = ({ pstore }) => {
+      // The boot of the candidate moves what was still in the firmware, too.
+      pstore.delete('dmesg-efi-170000000001001');
+      for (const file of ['systemd/1700000000/dmesg-efi-170000000001001', 'systemd/1700000000/dmesg.txt'])
+        pstore.set(file, 'of another crash');
+      for (const part of ['02', '01']) pstore.set(`systemd/1800000000/dmesg-efi-1800000000${part}001`, `Part${part}`);
+      pstore.set('systemd/1800000000/dmesg.txt', 'Oops#1 Part02 Part01');
+      pstore.set('systemd/../../../etc/shadow', 'not of a crash');
+    };
+    const { notes, events } = await run();
+    expect(notes).toContain('the firmware holds records of an earlier crash: dmesg-efi-170000000001001\n');
+    expect(notes).toContain(
+      'a crash left 20 bytes in the firmware; they stand under Files as pstore-1800000000-dmesg.txt',
+    );
+    expect(events.flatMap((event) => (event.type === 'file' ? [event.file] : []))).toMatchObject([
+      { suite: 'farm', name: 'pstore-1800000000-dmesg.txt', sizeBytes: 20 },
+    ]);
+    expect([...lab.fake.pstore.keys()]).toEqual([
+      'systemd/1600000000/dmesg.txt',
+      'systemd/1700000000/dmesg-efi-170000000001001',
+      'systemd/1700000000/dmesg.txt',
+      'systemd/../../../etc/shadow',
+    ]);
+  });
+
   it('is the log of a crash that kdump saved; dumps stay, and those of before are not this attempt’s', async () => {
     lab.fake.dumps.set('202611010101/dmesg.202611010101', 'of another crash');
     lab.fake.onCandidateUp = ({ dumps }) => {

@@ -7,7 +7,7 @@ import { storeFarmFile } from './attempt-file.js';
 
 /** Where kdump-tools (Debian, Ubuntu), kexec-tools (Fedora, RHEL) and kdump (SUSE) put a folder for each crash. */
 const FOLDER = '/var/crash';
-/** Logs of crashes that are looked at, and bytes of each: a kernel's ring buffer has a few MiB at most. */
+/** Logs of crashes that are looked at, the newest, and bytes of each: a kernel's ring buffer has a few MiB at most. */
 const LOGS_MAX = 64;
 const LOG_MAX_BYTES = 4 * 1024 * 1024;
 const LIST_MAX_BYTES = 64 * 1024;
@@ -17,12 +17,19 @@ const LOG = /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,79}\/(?:dmesg\.\d{8,14}|vmcore-dmesg\
 
 /** Plain files in plain folders: what else lies there a candidate may have put. */
 const LIST = `[ -d ${FOLDER} ] && [ ! -L ${FOLDER} ] || exit 0
-find ${FOLDER} -mindepth 2 -maxdepth 2 -type f -links 1 -name '*dmesg*' -printf '%P\\n' | head -n ${LOGS_MAX}`;
+find ${FOLDER} -mindepth 2 -maxdepth 2 -type f -links 1 -name '*dmesg*' -printf '%T@ %P\\n' |
+  sort -rn | cut -d ' ' -f 2 | head -n ${LOGS_MAX}`;
 
-/** The logs of crashes that kdump has saved, each `FOLDER/FILE`. Rejects with a MachineError. */
+/** The logs of crashes that kdump has saved, each `FOLDER/FILE`, the newest first. Rejects with a MachineError. */
 export async function listDumps(session: Session, signal: AbortSignal): Promise<string[]> {
   const text = await output(session, script('kdump-list', {}, LIST), { signal, maxBytes: LIST_MAX_BYTES });
   return text.split('\n').filter((line) => LOG.test(line));
+}
+
+/** Where those of a list lie that were not in the list `before`. */
+export function newDumps(found: readonly string[], before: readonly string[]): string[] {
+  const known = new Set(before);
+  return found.filter((name) => !known.has(name)).map((name) => `${FOLDER}/${name.split('/')[0] ?? ''}`);
 }
 
 /**

@@ -43,7 +43,7 @@ const AttemptRecord = z.object({
   serialStartLines: z.number().int().nonnegative().default(0),
   /** PCI functions as seen before anything was done; null = not read, or by an older agent. */
   hardware: z.array(z.string()).nullable().default(null),
-  /** Records of crashes that the firmware held before; null = not looked at. */
+  /** What crashes had left in the firmware before, as `listPstore` has it; null = not looked at. */
   pstore: z.array(z.string()).nullable().default(null),
   /** Logs of crashes that kdump had saved before; null = not looked at, or by an older agent. */
   dumps: z.array(z.string()).nullable().default(null),

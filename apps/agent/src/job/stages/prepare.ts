@@ -14,7 +14,7 @@ import { readHardware } from '../hardware.js';
 import { describeWay, readWay, whyOtherWay } from '../way.js';
 import { holdUpgrades } from '../held-upgrades.js';
 import { listDumps } from '../kdump.js';
-import { listPstore } from '../pstore.js';
+import { inFirmware, listPstore } from '../pstore.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -184,8 +184,8 @@ async function rememberCrashes(context: AttemptContext): Promise<void> {
   try {
     const pstore = await listPstore(context.connection.require(), context.signal);
     context.spool.updateRecord({ pstore });
-    if (pstore.length > 0)
-      context.note(`prepare: the firmware holds records of an earlier crash: ${pstore.join(', ')}`);
+    const held = inFirmware(pstore);
+    if (held.length > 0) context.note(`prepare: the firmware holds records of an earlier crash: ${held.join(', ')}`);
   } catch (error) {
     context.signal.throwIfAborted();
     context.note(`prepare: the records of the firmware could not be listed: ${adviceOf(error)}`);
