@@ -159,21 +159,23 @@ async function run(config: AgentConfig): Promise<void> {
     },
   );
   const life = new AbortController();
-  const stop = (signal: string): void => {
+  const running: Promise<void>[] = [];
+  const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
     life.abort();
+    // A session with a BMC is closed: left open it would keep the agent that starts next from the console.
+    await Promise.all(running);
     fleet.stop();
     worker.stop();
     link.stop();
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  // The second one ends it at once.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void stop(signal));
   surviveFaults();
   startWatchdog();
-  for (const work of background) {
-    work(life.signal).catch((error: unknown) => log.error({ err: error }, 'background-work-failed'));
-  }
+  for (const work of background)
+    running.push(work(life.signal).catch((error: unknown) => log.error({ err: error }, 'background-work-failed')));
   worker.start();
   fleet.start();
   link.start();

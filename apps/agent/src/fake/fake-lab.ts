@@ -20,6 +20,7 @@ export const FAKE_PACE: Pace = {
   connectTimeoutMs: 5_000,
   pollMs: 20,
   reachMs: 5_000,
+  consoleMs: 5_000,
   firmwareMs: 1_000,
   recoverMs: 5_000,
   orderMs: 1_000,

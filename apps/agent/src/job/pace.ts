@@ -6,6 +6,8 @@ export interface Pace {
   pollMs: number;
   /** For a machine to answer at the start of a job; it may just be booting. */
   reachMs: number;
+  /** For the console to be recorded at the start of a job. */
+  consoleMs: number;
   /** From a reboot command to the boot loader, for machines that do not say and are not known yet. */
   firmwareMs: number;
   /** For the default kernel to come up after the firmware. */
@@ -31,6 +33,8 @@ export const PACE: Pace = {
   connectTimeoutMs: 60_000,
   pollMs: 500,
   reachMs: 120_000,
+  // A BMC gives up a session that was left open after 60 s (IPMI 2.0, 13.10), and the recorder asks again every 30 s at the latest.
+  consoleMs: 100_000,
   // A server with much memory and many devices tests itself for up to fifteen minutes.
   firmwareMs: 900_000,
   // An emulated machine beside kernel builds has been seen to take four minutes.

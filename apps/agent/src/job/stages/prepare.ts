@@ -3,7 +3,7 @@ import { loadersInstead } from '../../machine/detect-loader.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
 import { powerWays } from '../../machine/power-ways.js';
 import type { Session } from '../../machine/protocols.js';
-import { formatBytes } from '../../timing.js';
+import { DeadlinePassed, formatBytes, until } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { leaveCandidate } from '../candidate-boot.js';
@@ -179,6 +179,22 @@ async function checkWay(context: AttemptContext, session: Session): Promise<void
   );
 }
 
+/** Its recorder may be about to connect: the agent has just started, or a BMC still holds a session that somebody left open. */
+async function awaitConsole(context: AttemptContext): Promise<void> {
+  const { machine, pace, signal } = context;
+  const problem = (): string | null => machine.console?.problem?.() ?? null;
+  const first = problem();
+  if (first === null) return;
+  context.note(`prepare: the console of ${machine.name} is not recorded: ${first}; it is waited for`);
+  const isRecorded = (): true | undefined => (problem() === null ? true : undefined);
+  try {
+    await until('a record of the console', isRecorded, { everyMs: pace.pollMs, timeoutMs: pace.consoleMs, signal });
+  } catch (error) {
+    if (!(error instanceof DeadlinePassed)) throw error;
+    throw new JobFailure('infrastructure', `the console of ${machine.name} is not recorded: ${problem() ?? first}`);
+  }
+}
+
 /** Records of earlier crashes are not this attempt's. */
 async function rememberCrashes(context: AttemptContext): Promise<void> {
   try {
@@ -226,10 +242,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
       commandLine,
     },
   });
-  const silent = context.machine.console?.problem?.() ?? null;
-  if (silent !== null) {
-    throw new JobFailure('infrastructure', `the console of ${context.machine.name} is not recorded: ${silent}`);
-  }
+  await awaitConsole(context);
   await checkPower(context);
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });

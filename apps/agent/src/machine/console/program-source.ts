@@ -12,14 +12,25 @@ export interface ProgramSourceSettings {
   terminal: boolean;
   /** The program is connected when it printed this; null = when it prints anything. */
   openMark: string | null;
+  /** Typed, it has the program end its connection; without it, or where that does not end, it is sent SIGTERM. */
+  farewell?: string;
 }
 
 /** Bytes of its end that say why it ended. */
 const LAST_WORDS_BYTES = 400;
 const WORDS_MAX = 200;
+/** For a connection to end; a BMC takes a second. */
+const FAREWELL_MS = 5_000;
 
-/** A console that a program prints: a client of a console server, serial over LAN. Nothing is written to it. */
-export function programSource({ name, program, args, terminal, openMark }: ProgramSourceSettings): ConsoleSource {
+/** A console that a program prints: a client of a console server, serial over LAN. Nothing is written to it but the farewell. */
+export function programSource({
+  name,
+  program,
+  args,
+  terminal,
+  openMark,
+  farewell,
+}: ProgramSourceSettings): ConsoleSource {
   return {
     name,
     read: ({ onOpen, onBytes }, signal) =>
@@ -33,12 +44,17 @@ export function programSource({ name, program, args, terminal, openMark }: Progr
           detached: true,
           env: { PATH: process.env['PATH'], LC_ALL: 'C', TERM: 'dumb', HOME: '/nonexistent' },
         });
-        let isOpen = false;
         let last = Buffer.alloc(0);
         const remember = (chunk: Buffer): void => {
           last = Buffer.concat([last, chunk]).subarray(-LAST_WORDS_BYTES);
         };
-        const onAbort = (): void => endChild(child);
+        let isOpen = false;
+        let ending: NodeJS.Timeout | undefined;
+        const onAbort = (): void => {
+          if (farewell === undefined || !isOpen) return endChild(child);
+          child.stdin.write(farewell);
+          ending = setTimeout(() => endChild(child), FAREWELL_MS);
+        };
         signal.addEventListener('abort', onAbort, { once: true });
         if (signal.aborted) onAbort();
         child.stdin.on('error', () => undefined);
@@ -59,6 +75,7 @@ export function programSource({ name, program, args, terminal, openMark }: Progr
         });
         child.on('close', (code, by) => {
           signal.removeEventListener('abort', onAbort);
+          clearTimeout(ending);
           if (failure !== null) return;
           const words = cleanText(last.toString('utf8').trim().split('\n').slice(-2).join(' ').trim(), WORDS_MAX);
           resolve(`${program} ended (${by ?? code ?? 'unknown'})${words === '' ? '' : `: ${words}`}`);

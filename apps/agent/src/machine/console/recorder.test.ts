@@ -151,6 +151,25 @@ describe('a console that a program prints', () => {
 });
 
 describe('serial over LAN, against a simulated BMC', () => {
+  it('has its session closed at the end, so that the next client has it at once, and the machine was sent nothing', async () => {
+    const serial = await serialPort();
+    const sent: Buffer[] = [];
+    serial.server.on('connection', (socket) => socket.on('data', (chunk) => sent.push(chunk)));
+    const sim = await startIpmiSim(folder, serial.port);
+    atEnd.push(() => sim.stop());
+    const { port, operator: user, passwordFile } = sim;
+    const login = { user, passwordFile, privilege: 'operator', cipherSuite: 3 } as const;
+    const bmc: IpmiBmc = { protocol: 'ipmi', host: '127.0.0.1', port, ...login };
+    // One that is refused would not be there again before the test has ended.
+    const once = { pauseMs: 120_000 };
+    for (let client = 0; client < 2; client++) {
+      const { recorder, end } = record(solSource(bmc), once);
+      await eventually(() => expect(recorder.problem).toBeNull());
+      await end();
+    }
+    expect(Buffer.concat(sent).toString()).toBe('');
+  }, 60_000);
+
   it('is recorded, and a second client is refused and does not end the first one’s session', async () => {
     const serial = await serialPort();
     const sim = await startIpmiSim(folder, serial.port);

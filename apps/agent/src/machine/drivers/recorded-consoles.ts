@@ -57,6 +57,8 @@ export function solSource(bmc: IpmiBmc): ConsoleSource {
           args: [...ipmitoolArguments(bmc, cipherSuite), 'sol', 'activate'],
           terminal: true,
           openMark: 'SOL Session operational',
+          // Its own escape, which it does not hand on: otherwise the BMC keeps the session until that times out, after a minute.
+          farewell: '~.',
         }).read(
           {
             ...handlers,
