@@ -52,12 +52,22 @@ describe('a server with systemd-boot, dracut and a root on btrfs, from the confi
     beforeAll(async () => {
       if (enrolled.code !== 0) throw new Error('the server was not enrolled');
       await giveDrivers(site.folder, site.configFile);
+      const made = await site.configureKernel(DRACUT.name);
+      expect(made.code, made.stderr).toBe(0);
       await site.startAgent();
       runs = new ServerRuns(site);
       const spec = parse(await readFile(join(root, 'infra/runs/servers.yaml'), 'utf8')) as RunSpec;
-      run = await runToTheEnd(site.client, JSON.stringify({ ...spec, machines: { names: [DRACUT.name] } }), RUN_MS);
+      const builds = spec.builds.map((build) => ({ ...build, config: 'machine' }));
+      const own = { ...spec, builds, machines: { names: [DRACUT.name] } };
+      run = await runToTheEnd(site.client, JSON.stringify(own), RUN_MS);
       attempt = await runs.lastTestOf(run);
     }, RUN_MS);
+
+    it('builds a kernel of the configuration that was made of the server, for a run that asks for each machine’s own', async () => {
+      const [job] = run.jobViews.filter(({ kind }) => kind === 'build');
+      const build = await site.client.call('getBuild', { params: { build: job?.buildId ?? '' } });
+      expect(build).toMatchObject({ config: DRACUT.name, manifest: { config: { name: DRACUT.name } } });
+    });
 
     it('makes the initramfs of the candidate with dracut, with the way to its subvolume', async () => {
       expect(await runs.said(attempt, /^flash: dracut made \/boot\/\S+/)).toHaveLength(1);
