@@ -25,8 +25,13 @@ const NAME = '[a-z]{1,20}-[a-z_]{1,40}-[0-9]{1,20}(?:\\.enc\\.z)?';
 const FIRMWARE_FILE = new RegExp(`^${NAME}$`);
 const ARCHIVE_FILE = new RegExp(`^${ARCHIVED}(?:${NAME}|(?:[0-9]{1,20}/){1,2}(?:${NAME}|dmesg\\.txt))$`);
 
-/** Plain files in plain folders: what else lies there a candidate may have put. */
-const LIST = `for folder in ${FIRMWARE} ${ARCHIVE}; do
+/**
+ * Plain files in plain folders: what else lies there a candidate may have put. Records that the firmware holds and nothing has asked for
+ * (Linux EFI crash variables, drivers/firmware/efi/efi-pstore.c) come up with that driver.
+ */
+const LIST = `set -- /sys/firmware/efi/efivars/dump-type*
+[ ! -e "$1" ] || modprobe -q efi_pstore 2>/dev/null
+for folder in ${FIRMWARE} ${ARCHIVE}; do
   prefix=; [ "$folder" = ${FIRMWARE} ] || prefix=${ARCHIVED}
   [ ! -d "$folder" ] || find "$folder" -maxdepth 3 -type f -links 1 -printf "%T@ $prefix%P\\n"
 done | sort -rn | cut -d ' ' -f 2 | head -n ${FILES_MAX}`;
