@@ -64,8 +64,8 @@ export function programSource({
             isOpen = true;
             onOpen();
           }
-          // What a program says before it is connected is no console.
-          return isOpen ? onBytes(chunk) : null;
+          // What a program says before it is connected, and as it takes its leave, is no console.
+          return isOpen && ending === undefined ? onBytes(chunk) : null;
         });
         child.stderr.on('data', remember);
         let failure: Error | null = null;

@@ -168,6 +168,7 @@ describe('serial over LAN, against a simulated BMC', () => {
       await end();
     }
     expect(Buffer.concat(sent).toString()).toBe('');
+    expect(text()).not.toContain('terminated');
   }, 60_000);
 
   it('is recorded, and a second client is refused and does not end the first one’s session', async () => {
