@@ -16,39 +16,19 @@ import {
   TEST_ID_MAX,
   type TestResult,
 } from '@peerlab/contracts';
+import { KeptOutput } from './kept-output.js';
+import { beginTest, remark, remarksOf, type RunningTest } from './running-test.js';
 import {
   ANNOUNCEMENTS_PER_SUITE,
-  LINES_KEPT,
-  MEANINGFUL_LINES_KEPT,
   METRICS_PER_ATTEMPT,
   METRICS_PER_SUITE,
   METRICS_PER_TEST,
-  NOTES_PER_SUITE,
   Quota,
   SAMPLES_KEPT,
-  SUITE_BYTES_KEPT,
-  SUITE_LINES_KEPT,
-  TEST_BYTES_KEPT,
   WARNINGS_PER_TEST,
 } from './suite-limits.js';
 import { PerftestFigures } from './perftest-figures.js';
 import { faultOfSuite, type FlatResult, flatten, WHOLE_SUITE } from './suite-results.js';
-
-interface RunningTest {
-  test: string;
-  /** `performance.now()` at its announcement. */
-  startedAt: number;
-  fromSeq: number;
-  proof: TestResult['proof'];
-  /** The first REMARKS_KEPT diagnostics; the first is nearly always the cause. */
-  remarks: string[];
-  remarksLeftOut: number;
-  /** Lines of plain output, and bytes of all output, so far. */
-  lines: number;
-  bytes: number;
-  saidFull: boolean;
-  metrics: number;
-}
 
 interface PendingResult {
   result: TestResult;
@@ -73,9 +53,6 @@ interface ProgressSurroundings {
 
 /** How far the kernel log lags behind the suite's output, in ms; both come over one connection. */
 const LOG_LAG_MS = 10;
-const REMARKS_KEPT = 3;
-/** Longest remark, in characters. */
-const REMARK_MAX = 600;
 /** What stands for a test that was announced without a name. */
 const UNNAMED = 'unnamed';
 
@@ -100,14 +77,9 @@ export class SuiteProgress {
   #since: Window = this.#begun;
   /** Tests of a dialect that have ended, whose results come later: what those are about. */
   readonly #ended = new Map<string, { window: Window; seq: number; at: number }>();
-  #lines = 0;
-  #bytes = 0;
-  #meaningful = 0;
   #metrics = 0;
   #announcements = 0;
-  /** What was left out, by its name. */
-  readonly #noted = new Map<string, number>();
-  readonly #leftOut = new Map<string, number>();
+  readonly #kept: KeptOutput;
 
   readonly #suite: string;
   readonly #plan: readonly string[];
@@ -127,6 +99,7 @@ export class SuiteProgress {
     this.#suite = suite;
     this.#plan = plan;
     this.#around = around;
+    this.#kept = new KeptOutput(suite, around);
     this.#attemptMetrics = attemptMetrics;
     this.#dialect = dialect;
   }
@@ -243,53 +216,19 @@ export class SuiteProgress {
     return new KtapReader((node) => void this.#complete.push(node));
   }
 
-  /**
-   * Whether a line of `bytes` bytes is kept: all that has a meaning, and of the rest LINES_KEPT of each test, within
-   * the limits of the whole suite. Says so once when it begins to leave lines out.
-   */
+  /** Whether a line of `bytes` bytes is kept. */
   keeps(event: KtapEvent | null, bytes: number): boolean {
-    this.#bytes += bytes;
-    if (this.#current !== null) this.#current.bytes += bytes;
-    if (this.#bytes > SUITE_BYTES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_BYTES_KEPT} bytes`);
-    if (event !== null) {
-      this.#meaningful += 1;
-      if (this.#meaningful <= MEANINGFUL_LINES_KEPT) return true;
-      return this.leaveOut('lines', `it has printed ${MEANINGFUL_LINES_KEPT} results, proofs and metrics`);
-    }
-    this.#lines += 1;
-    if (this.#lines > SUITE_LINES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_LINES_KEPT} lines`);
-    return this.#current === null || this.#keepsOf(this.#current);
+    return this.#kept.keeps(event, bytes, this.#current);
   }
 
-  #keepsOf(running: RunningTest): boolean {
-    running.lines += 1;
-    const isLong = running.bytes > TEST_BYTES_KEPT;
-    if (running.lines <= LINES_KEPT && !isLong) return true;
-    if (!running.saidFull) {
-      const what = isLong ? `${TEST_BYTES_KEPT} bytes` : `${LINES_KEPT} lines`;
-      this.#around.note(`test: ${running.test} has printed ${what}; further ones are left out`);
-    }
-    running.saidFull = true;
-    this.#count('lines');
-    return false;
-  }
-
-  /** Counts something that exceeds a limit, and notes it the first time. Always returns false. */
-  leaveOut(what: string, why: string): false {
-    if (this.#count(what) === 1) this.#around.say(`${this.#suite}: ${why}; further ${what} are left out`);
-    return false;
+  /** Counts something that exceeds a limit, and says so the first time. */
+  leaveOut(what: string, why: string): void {
+    this.#kept.leaveOut(what, why);
   }
 
   /** All that was left out, for people; null when nothing was. */
   summary(): string | null {
-    if (this.#leftOut.size === 0) return null;
-    return `${this.#suite}: left out: ${[...this.#leftOut].map(([what, count]) => `${count} ${what}`).join(', ')}`;
-  }
-
-  #count(what: string): number {
-    const count = (this.#leftOut.get(what) ?? 0) + 1;
-    this.#leftOut.set(what, count);
-    return count;
+    return this.#kept.summary();
   }
 
   /** One line of output; `seq` is its number in the test stream. */
@@ -298,7 +237,8 @@ export class SuiteProgress {
     if (this.#dialect !== null) {
       for (const found of this.#dialect.line(line)) this.#takeDialect(found, seq, now);
       if (event?.type === 'metric') this.#takeMetric(event.metric);
-      if (event?.type === 'malformed') this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
+      if (event?.type === 'malformed')
+        this.#kept.note('malformed lines', `prints something malformed: ${event.problem}`);
       return;
     }
     const isLabel = this.#figures.push(line);
@@ -320,10 +260,10 @@ export class SuiteProgress {
         this.#takeMetric(event.metric);
         return;
       case 'bail-out':
-        this.#noteOf('bail-outs', `bails out: ${event.reason}`);
+        this.#kept.note('bail-outs', `bails out: ${event.reason}`);
         return;
       case 'malformed':
-        this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
+        this.#kept.note('malformed lines', `prints something malformed: ${event.problem}`);
         return;
       case 'result':
       case 'plan':
@@ -336,21 +276,10 @@ export class SuiteProgress {
   #begin(test: string, seq: number, now: number): void {
     this.#announcements += 1;
     if (this.#announcements > ANNOUNCEMENTS_PER_SUITE) {
-      this.leaveOut('announcements', `it has announced ${ANNOUNCEMENTS_PER_SUITE} tests`);
+      this.#kept.leaveOut('announcements', `it has announced ${ANNOUNCEMENTS_PER_SUITE} tests`);
       return;
     }
-    this.#current = {
-      test: test === '' ? UNNAMED : test,
-      startedAt: now,
-      fromSeq: seq,
-      proof: null,
-      remarks: [],
-      remarksLeftOut: 0,
-      lines: 0,
-      bytes: 0,
-      saidFull: false,
-      metrics: 0,
-    };
+    this.#current = beginTest(test === '' ? UNNAMED : test, seq, now);
   }
 
   #takeMetric(metric: Metric): void {
@@ -358,25 +287,18 @@ export class SuiteProgress {
     if (this.#current !== null) this.#current.metrics += 1;
     const test = this.#current?.test ?? this.#last ?? this.#suite;
     if ((this.#current?.metrics ?? 0) > METRICS_PER_TEST) {
-      this.leaveOut('metrics', `${test} has printed ${METRICS_PER_TEST} metrics`);
+      this.#kept.leaveOut('metrics', `${test} has printed ${METRICS_PER_TEST} metrics`);
     } else if (this.#metrics > METRICS_PER_SUITE) {
-      this.leaveOut('metrics', `it has printed ${METRICS_PER_SUITE} metrics`);
+      this.#kept.leaveOut('metrics', `it has printed ${METRICS_PER_SUITE} metrics`);
     } else if (!this.#attemptMetrics.takes()) {
-      this.leaveOut('metrics', `the suites of this attempt have printed ${METRICS_PER_ATTEMPT} metrics`);
+      this.#kept.leaveOut('metrics', `the suites of this attempt have printed ${METRICS_PER_ATTEMPT} metrics`);
     } else {
       const samples = metric.samples.slice(0, SAMPLES_KEPT);
       if (samples.length < metric.samples.length) {
-        this.leaveOut('metrics with all their samples', `a metric has more than ${SAMPLES_KEPT} samples`);
+        this.#kept.leaveOut('metrics with all their samples', `a metric has more than ${SAMPLES_KEPT} samples`);
       }
       this.#around.emit({ type: 'measurement', suite: this.#suite, test, metric: { ...metric, samples } });
     }
-  }
-
-  #noteOf(what: string, text: string): void {
-    const noted = this.#noted.get(what) ?? 0;
-    this.#noted.set(what, noted + 1);
-    if (noted < NOTES_PER_SUITE) this.#around.note(`test: ${this.#suite} ${text}`);
-    else this.leaveOut(what, `${NOTES_PER_SUITE} ${what} were noted`);
   }
 
   /** Emits results that are older than `settleMs`: by then their warnings have arrived. */
@@ -385,7 +307,7 @@ export class SuiteProgress {
       const { result, startedAt, endedAt } = this.#waiting.shift() as PendingResult;
       const warnings = this.#around.warningsBetween(startedAt + LOG_LAG_MS, endedAt + LOG_LAG_MS);
       if (warnings.length > WARNINGS_PER_TEST) {
-        this.leaveOut(
+        this.#kept.leaveOut(
           'lists of all warnings',
           `${warnings.length} different kernel warnings came up in ${result.test}`,
         );
@@ -422,9 +344,7 @@ export class SuiteProgress {
   }
 
   #remark(text: string): void {
-    if (this.#current === null) return;
-    if (this.#current.remarks.length < REMARKS_KEPT) this.#current.remarks.push(cutText(text, REMARK_MAX));
-    else this.#current.remarksLeftOut += 1;
+    if (this.#current !== null) remark(this.#current, text);
   }
 
   /** A test of the first level with all that is below it. One that is only left over ends no running test. */
@@ -453,12 +373,12 @@ export class SuiteProgress {
     // An excluded test reports that it was skipped; its real result is known already.
     if (this.#done.has(test)) return;
     if (this.#done.size >= PLAN_MAX) {
-      this.leaveOut('results', `it has given ${PLAN_MAX} results`);
+      this.#kept.leaveOut('results', `it has given ${PLAN_MAX} results`);
       return;
     }
     this.#done.add(test);
     this.#hasFailed ||= flat.status === 'fail' || flat.status === 'timeout';
-    const remarks = running === null ? '' : summarise(running);
+    const remarks = running === null ? '' : remarksOf(running);
     const reason = flat.reason ?? (flat.status === 'pass' || remarks === '' ? null : remarks);
     this.#waiting.push({
       startedAt: running?.startedAt ?? window?.startedAt ?? now,
@@ -480,8 +400,4 @@ export class SuiteProgress {
       },
     });
   }
-}
-
-function summarise({ remarks, remarksLeftOut }: RunningTest): string {
-  return [...remarks, ...(remarksLeftOut > 0 ? [`and ${remarksLeftOut} more lines`] : [])].join('; ');
 }
