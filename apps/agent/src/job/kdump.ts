@@ -12,18 +12,19 @@ const LOGS_MAX = 64;
 const LOG_MAX_BYTES = 4 * 1024 * 1024;
 const LIST_MAX_BYTES = 64 * 1024;
 const READ_MS = 120_000;
-/** A crash's folder, and the kernel's log in it by the name that each of them gives it. */
-const LOG = /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,79}\/(?:dmesg\.\d{8,14}|vmcore-dmesg\.txt|dmesg\.txt)$/;
+/** A crash's folder, and the kernel's log in it by the name that each of them gives it. For `grep -E`, too. */
+const LOG = '^[A-Za-z0-9][A-Za-z0-9.:_-]{0,79}/(dmesg[.][0-9]{8,14}|vmcore-dmesg[.]txt|dmesg[.]txt)$';
 
-/** Plain files in plain folders: what else lies there a candidate may have put. */
-const LIST = `[ -d ${FOLDER} ] && [ ! -L ${FOLDER} ] || exit 0
-find ${FOLDER} -mindepth 2 -maxdepth 2 -type f -links 1 -name '*dmesg*' -printf '%T@ %P\\n' |
-  sort -rn | cut -d ' ' -f 2 | head -n ${LOGS_MAX}`;
+/** Plain files of such names in plain folders: what else lies there a candidate may have put. */
+export const dumpList = (folder = FOLDER): string => `[ -d ${folder} ] && [ ! -L ${folder} ] || exit 0
+find ${folder} -mindepth 2 -maxdepth 2 -type f -links 1 -name '*dmesg*' -printf '%T@ %P\\n' |
+  sort -rn | cut -d ' ' -f 2 | grep -aE ${quote(LOG)} | head -n ${LOGS_MAX}`;
 
 /** The logs of crashes that kdump has saved, each `FOLDER/FILE`, the newest first. Rejects with a MachineError. */
 export async function listDumps(session: Session, signal: AbortSignal): Promise<string[]> {
-  const text = await output(session, script('kdump-list', {}, LIST), { signal, maxBytes: LIST_MAX_BYTES });
-  return text.split('\n').filter((line) => LOG.test(line));
+  const text = await output(session, script('kdump-list', {}, dumpList()), { signal, maxBytes: LIST_MAX_BYTES });
+  const isLog = new RegExp(LOG);
+  return text.split('\n').filter((line) => isLog.test(line));
 }
 
 /** Where those of a list lie that were not in the list `before`. */

@@ -20,29 +20,32 @@ const LIST_MAX_BYTES = 96 * 1024;
 const RECORDS_MAX = 64;
 const RECORD_MAX_BYTES = 1024 * 1024;
 const READ_MS = 120_000;
-/** As the kernel names them: `dmesg-efi_pstore-170000000001001`, `console-ramoops-0`. */
-const NAME = '[a-z]{1,20}-[a-z_]{1,40}-[0-9]{1,20}(?:\\.enc\\.z)?';
-const FIRMWARE_FILE = new RegExp(`^${NAME}$`);
-const ARCHIVE_FILE = new RegExp(`^${ARCHIVED}(?:${NAME}|(?:[0-9]{1,20}/){1,2}(?:${NAME}|dmesg\\.txt))$`);
+/** As the kernel names them: `dmesg-efi_pstore-170000000001001`, `console-ramoops-0`. For `grep -E`, too. */
+const NAME = '[a-z]{1,20}-[a-z_]{1,40}-[0-9]{1,20}([.]enc[.]z)?';
+const FILE = `^(${NAME}|${ARCHIVED}(${NAME}|([0-9]{1,20}/){1,2}(${NAME}|dmesg[.]txt)))$`;
 
 /**
- * Plain files in plain folders: what else lies there a candidate may have put. Records that the firmware holds and nothing has asked for
+ * Plain files of such names in plain folders: what else lies there a candidate may have put. Records that the firmware holds and nothing has asked for
  * (Linux EFI crash variables, drivers/firmware/efi/efi-pstore.c) come up with that driver.
  */
-const LIST = `set -- /sys/firmware/efi/efivars/dump-type*
+export const pstoreList = (
+  firmware = FIRMWARE,
+  archive = ARCHIVE,
+): string => `set -- /sys/firmware/efi/efivars/dump-type*
 [ ! -e "$1" ] || modprobe -q efi_pstore 2>/dev/null
-for folder in ${FIRMWARE} ${ARCHIVE}; do
-  prefix=; [ "$folder" = ${FIRMWARE} ] || prefix=${ARCHIVED}
+for folder in ${firmware} ${archive}; do
+  prefix=; [ "$folder" = ${firmware} ] || prefix=${ARCHIVED}
   [ ! -d "$folder" ] || find "$folder" -maxdepth 3 -type f -links 1 -printf "%T@ $prefix%P\\n"
-done | sort -rn | cut -d ' ' -f 2 | head -n ${FILES_MAX}`;
+done | sort -rn | cut -d ' ' -f 2 | grep -aE ${quote(FILE)} | head -n ${FILES_MAX}`;
 
 /**
  * Files with what crashes left in the firmware, the newest first: the name of a record that is still there, `systemd/` and
  * the place in the archive of one that systemd has moved. Rejects with a MachineError.
  */
 export async function listPstore(session: Session, signal: AbortSignal): Promise<string[]> {
-  const text = await output(session, script('pstore-list', {}, LIST), { signal, maxBytes: LIST_MAX_BYTES });
-  return text.split('\n').filter((line) => FIRMWARE_FILE.test(line) || ARCHIVE_FILE.test(line));
+  const text = await output(session, script('pstore-list', {}, pstoreList()), { signal, maxBytes: LIST_MAX_BYTES });
+  const isFile = new RegExp(FILE);
+  return text.split('\n').filter((line) => isFile.test(line));
 }
 
 /** Those of a list that the firmware still holds. */
