@@ -163,11 +163,11 @@ async function run(config: AgentConfig): Promise<void> {
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
     life.abort();
+    fleet.stop();
+    link.stop();
     // A session with a BMC is closed: left open it would keep the agent that starts next from the console.
     await Promise.all(running);
-    fleet.stop();
     worker.stop();
-    link.stop();
     process.exit(0);
   };
   // The second one ends it at once.
