@@ -171,8 +171,8 @@ export class BareSite {
   }
 
   /** `peerlab machine configure` for the server. The agent reads which configurations there are when it starts. */
-  configureKernel(name: string): Promise<Ended> {
-    return this.#command('machine', 'configure', this.machine, '--config', this.configFile, '--as', name);
+  configureKernel(name: string, ...more: string[]): Promise<Ended> {
+    return this.#command('machine', 'configure', this.machine, '--config', this.configFile, '--as', name, ...more);
   }
 
   /** Whether the agent recorded the server's console when it last said something of it. */
