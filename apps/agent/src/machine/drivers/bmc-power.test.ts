@@ -178,14 +178,15 @@ describe('Redfish, against a service on loopback', () => {
   });
 
   it.each([
-    ['goes on for ever, a byte now and then', ' ', 'no whole answer within 30 s'],
-    ['is larger than any', ' '.repeat(9_000_000), 'its answer has more than'],
-  ])('gives up an answer that %s', async (_, part, message) => {
+    // Half of its limit passes between two of them.
+    ['goes on for ever, a byte now and then', ' ', 15_000, 'no whole answer within 30 s'],
+    ['is larger than any', ' '.repeat(9_000_000), 0, 'its answer has more than'],
+  ])('gives up an answer that %s', async (_, part, passesMs, message) => {
     const server = createHttp((_request, response) => {
       response.write(part);
-      // Half of its limit passes between two of them.
       const more = setInterval(() => {
-        vi.advanceTimersByTime(15_000);
+        // It is given up before this service hears of it.
+        if (vi.isFakeTimers()) vi.advanceTimersByTime(passesMs);
         response.write(part);
       }, 20);
       response.on('close', () => clearInterval(more));
