@@ -10,4 +10,6 @@ export interface ActingOn {
   signal: AbortSignal;
   /** Told what happens meanwhile, in words. */
   note: (text: string) => void;
+  /** Told how long a boot took from the order to the answer, in milliseconds. */
+  onBoot: (tookMs: number) => void;
 }

@@ -17,6 +17,8 @@ import { proveConsole, proveFallback, provePower } from './acts.js';
 let folder: string;
 let lab: FakeLab;
 const told: string[] = [];
+/** What boots took, in milliseconds. */
+const boots: number[] = [];
 /** Of one test. */
 let signal: AbortSignal;
 
@@ -26,6 +28,7 @@ beforeEach(async () => {
   lab = await startFakeLab(folder);
   lab.fake.facts = GOOD_FACTS;
   told.length = 0;
+  boots.length = 0;
 });
 afterEach(async () => {
   await lab.fake.stop();
@@ -39,6 +42,7 @@ describe('what is proven by acting', () => {
     pace,
     signal,
     note: (text) => void told.push(text),
+    onBoot: (tookMs) => void boots.push(tookMs),
   });
 
   it('is the console, by a line of the kernel', async () => {
@@ -55,6 +59,7 @@ describe('what is proven by acting', () => {
       verdict: 'fail',
       detail: expect.stringContaining('0000:03:00.0 1af4:1110'),
     });
+    expect(boots).toHaveLength(2);
   });
 
   it('is each way to the power, by a check of its own', async () => {
@@ -83,6 +88,8 @@ describe('what is proven by acting', () => {
     expect(lab.fake.running).toBe('default');
     expect(lab.fake.customConfig).toBe('');
     expect(lab.fake.commands).toContain('crash');
+    // The one that was ordered; a crash may take its time to save a dump.
+    expect(boots).toHaveLength(1);
   });
 
   it('clears what the firmware keeps of that crash, and nothing that it kept before', async () => {

@@ -88,10 +88,8 @@ async function awaitEcho({ signal }: ActingOn, console: Console, session: Sessio
  * Takes its power away and gives it back, or resets it where the driver has no cycle.
  * @param way the one of its ways that is tried; null = it has none
  */
-export async function provePower(
-  { machine, connection, pace, signal, note }: ActingOn,
-  way: PowerWay | null,
-): Promise<MachineCheck> {
+export async function provePower(acting: ActingOn, way: PowerWay | null): Promise<MachineCheck> {
+  const { machine, connection, pace, signal, note } = acting;
   if (way === null)
     return check('power-cycle', 'warn', 'no power driver is configured: nothing to prove', 'configure power: for it');
   const { label, by, power } = way;
@@ -109,7 +107,7 @@ export async function provePower(
     connection.forgetReboot();
     const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
     const after = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
-    const took = formatSeconds(performance.now() - at);
+    const took = bootTime(acting, at);
     const loss = await lossSince(hardware, after.session, pace, signal);
     if (loss !== null)
       return check(
@@ -128,6 +126,13 @@ export async function provePower(
       'look whether power: speaks to this machine, and whether it boots by itself',
     );
   }
+}
+
+/** Tells how long a boot took that was ordered then. */
+function bootTime({ onBoot }: ActingOn, orderedAt: number): string {
+  const tookMs = performance.now() - orderedAt;
+  onBoot(tookMs);
+  return formatSeconds(tookMs);
 }
 
 /**
@@ -153,7 +158,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     const candidate = await connection
       .awaitBoot(before.kernel.bootId, () => limitMs, signal)
       .catch((error: unknown) => afterNoBoot(acting, limitMs, error));
-    const up = formatSeconds(performance.now() - at);
+    const up = bootTime(acting, at);
     await follower?.stop();
     if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate, refusal);
     note(`it came up after ${up}; now it crashes on purpose`);

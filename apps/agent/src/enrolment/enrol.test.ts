@@ -7,6 +7,7 @@ import type { MachineCheck } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
+import { MachineRecords } from '../job/machine-record.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import { readCheckRuns } from './check-runs.js';
 import { enrol, type Person } from './enrol.js';
@@ -82,6 +83,9 @@ describe('peerlab machine add', () => {
     expect(text).toContain('nic: cx7');
     expect(statSync(configFile).mode & 0o777).toBe(0o640);
     expect(lab.fake.customConfig).toBe('');
+    // Its first jobs wait for its firmware accordingly.
+    const record = new MachineRecords(join(folder, 'state')).read('epyc-1');
+    expect(record.enrolledBootMs).toBeGreaterThan(0);
     // The agent reads what was written.
     seen.length = 0;
     const again = await run('check', 'epyc-1');
@@ -90,6 +94,7 @@ describe('peerlab machine add', () => {
     const runs = readCheckRuns(join(folder, 'state'), 'epyc-1');
     expect(runs.map(({ acted }) => acted)).toEqual([false, true]);
     expect(runs.map(({ list }) => list)).toEqual([again.checks, checks]);
+    expect(new MachineRecords(join(folder, 'state')).read('epyc-1')).toEqual(record);
   });
 
   it('pins no key without confirmation, and only the one that was given', async () => {

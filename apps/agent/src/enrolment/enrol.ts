@@ -4,6 +4,7 @@ import { type AgentConfig, loadConfig, MachineConfig } from '../config/agent-con
 import { refuseOtherAccount, requireStateDir } from '../config/agent-account.js';
 import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
+import { MachineRecords } from '../job/machine-record.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { adviceOf, MachineError } from '../machine/errors.js';
 import { detectLoaders } from '../machine/detect-loader.js';
@@ -80,14 +81,25 @@ interface Found {
   checks: MachineCheck[];
   /** What changes the machine was tried. */
   acted: boolean;
+  /** The longest boot of those that were tried, in milliseconds, where all went well. */
+  bootMs?: number | null;
 }
 
-/** For the machine's page, where the agent brings it. What was found is printed as well, so that trouble here ends nothing. */
-function keep({ stateDir }: AgentConfig, machine: string, { checks, acted }: Found, person: Person): void {
+/**
+ * For the machine's page, where the agent brings it, and for its first jobs. What was found is printed as well, so that trouble here
+ * ends nothing.
+ */
+function keep({ stateDir }: AgentConfig, machine: string, { checks, acted, bootMs }: Found, person: Person): void {
   try {
     keepCheckRun(stateDir, machine, { at: new Date().toISOString(), by: whoRuns(), acted, list: checks });
   } catch (error) {
     person.tell(`the page of the machine will not show this: ${adviceOf(error)}`);
+  }
+  if (bootMs == null) return;
+  try {
+    new MachineRecords(stateDir).update(machine, { enrolledBootMs: Math.round(bootMs) });
+  } catch (error) {
+    person.tell(`how long it takes to boot is not kept: ${adviceOf(error)}`);
   }
 }
 
@@ -214,7 +226,15 @@ async function run(
       return { checks, acted: false };
     }
     await confirmActing(machine, options, person);
-    const acting: ActingOn = { machine, connection, pace, signal, note: (text) => person.tell(text) };
+    let bootMs = 0;
+    const acting: ActingOn = {
+      machine,
+      connection,
+      pace,
+      signal,
+      note: (text) => person.tell(text),
+      onBoot: (tookMs) => (bootMs = Math.max(bootMs, tookMs)),
+    };
     const ways = powerWays(machine);
     const proofs: (() => Promise<MachineCheck | null>)[] = [
       () => proveConsole(acting),
@@ -229,7 +249,7 @@ async function run(
       add(found);
       if (found.verdict === 'fail') break;
     }
-    return { checks, acted: true };
+    return { checks, acted: true, bootMs: hasFailed(checks) ? null : bootMs };
   } finally {
     connection.leave();
     life.abort();

@@ -55,6 +55,7 @@ const prove = (): Promise<MachineCheck | null> =>
     pace: FAKE_PACE,
     signal,
     note: () => undefined,
+    onBoot: () => undefined,
   });
 
 it.each([

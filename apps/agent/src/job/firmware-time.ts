@@ -12,13 +12,15 @@ const FACTOR = 1.5;
 /** A limit below it would be about noise. */
 const LEAST_MS = 30_000;
 
+const limitOf = (slowestMs: number): number => Math.max(LEAST_MS, FACTOR * slowestMs);
+
 /**
  * How long a machine takes from the reboot command to the boot loader: its way down and the firmware's self-test,
  * which takes seconds on a virtual machine and up to fifteen minutes on a server. Learnt per machine.
  */
 export class FirmwareTime {
   readonly #machine: string;
-  /** Used until enough times are known, in milliseconds. */
+  /** Used until enough is known, in milliseconds. */
   readonly #configuredMs: number;
   readonly #records: MachineRecords | null;
   readonly #note: (text: string) => void;
@@ -32,9 +34,11 @@ export class FirmwareTime {
 
   /** How long to wait for the boot loader, in milliseconds from the reboot command. */
   get allowanceMs(): number {
-    const known = this.#records?.read(this.#machine).firmwareMs.slice(-KEPT) ?? [];
-    if (known.length < NEEDED) return this.#configuredMs;
-    return Math.max(LEAST_MS, FACTOR * Math.max(...known));
+    if (this.#records === null) return this.#configuredMs;
+    const { firmwareMs, enrolledBootMs } = this.#records.read(this.#machine);
+    if (firmwareMs.length >= NEEDED) return limitOf(Math.max(...firmwareMs.slice(-KEPT)));
+    // A whole boot was longer than the firmware's part of it, and a cold one was among them.
+    return enrolledBootMs === null ? this.#configuredMs : Math.min(this.#configuredMs, limitOf(enrolledBootMs));
   }
 
   /** Remembers one time, in milliseconds. */

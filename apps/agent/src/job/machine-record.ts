@@ -30,6 +30,8 @@ export const MachineRecord = z.object({
     .default(null),
   /** From the reboot command to the boot loader, in milliseconds, the latest last. */
   firmwareMs: z.array(z.number().nonnegative()).default([]),
+  /** The longest boot that its enrolment saw, from the order to the answer, in milliseconds. */
+  enrolledBootMs: z.number().nonnegative().nullable().default(null),
   /** The boot loader whose mark was seen on its console: without it there, it did not take the entry. */
   markedBy: z.string().nullable().default(null),
   /** SHA-256 of the kernel configurations that came up here, the latest last: they have what its root and its network need. */

@@ -165,6 +165,7 @@ describe('the proof of the console', () => {
       pace: FAKE_PACE,
       signal: AbortSignal.timeout(60_000),
       note: (text) => void told.push(text),
+      onBoot: () => undefined,
     });
 
   it('loads netconsole on the default kernel and takes it out again', async () => {
